@@ -1,0 +1,141 @@
+"""The map agent: change records in, rows out; those with parents go by way of ``refs``, the others straight to their Salesforce object.
+
+It remembers nothing: the version guard at the end of the way makes repeats harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from agents.outputs import NO_VERSION, Outputs, position_of, row_of
+from mapping.plan import MappingRejected, Plan
+from topics import reference
+from topics.codec import Undecodable, Unencodable
+from topics.messages import Change, Need, Position
+from transport.chunk import Chunk
+from transport.publisher import MessageTooLarge
+
+STAGE: Final = "map"
+_CHANGE: Final = "change."
+
+
+class Map:
+    """Maps changes by compiled plans.
+
+    Arguments:
+        outputs: where rows, rejects and operations go.
+        plans: by object.
+    """
+
+    def __init__(self, outputs: Outputs, plans: Mapping[str, Plan]) -> None:
+        self._outputs = outputs
+        self._plans = plans
+        # A reject of an object that others refer to has to reach its children.
+        self._topics = {outputs.catalogue.vp(name): name for name in plans}
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Maps every record of the chunk; bad data becomes a reject of its one record."""
+        for record in chunk.records:
+            await self._map(record)
+        chunk.done()
+
+    async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
+        """Rejects the one record that has crashed this agent three times."""
+        record = chunk.records[0]
+        await self._reject(
+            record,
+            None,
+            "QUARANTINED",
+            f"mapping it fails with {type(exc).__name__}; this is a fault of Carryover: report it",
+        )
+
+    async def _map(self, record: Any) -> None:
+        try:
+            message, decoded = self._outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")
+        except Undecodable as exc:
+            await self._reject(
+                record,
+                None,
+                f"UNDECODABLE_{exc.code.upper()}",
+                "these bytes are not a change record; find out who wrote them",
+            )
+            return
+        plan = self._plans.get(message.removeprefix(_CHANGE))
+        if plan is None:
+            await self._reject(
+                record,
+                None,
+                "UNKNOWN_OBJECT",
+                "the map has no such object; add it to the map or leave it out of the extract",
+            )
+            return
+        change = cast("Change", decoded)
+        try:
+            await self._apply(plan, record.key.decode(), change, position_of(record))
+        except MappingRejected as exc:
+            await self._reject(record, (plan, change), exc.code, exc.message, exc.columns)
+        except (MessageTooLarge, Unencodable) as exc:
+            code = "RECORD_TOO_LARGE" if isinstance(exc, MessageTooLarge) else "VALUE_UNSTORABLE"
+            await self._reject(
+                record,
+                (plan, change),
+                code,
+                "the row does not fit into a message; shorten its longest text in Visual Practice",
+            )
+
+    async def _apply(self, plan: Plan, vp_id: str, change: Change, source: Position) -> None:
+        own = reference.join(plan.object, vp_id)
+        row = row_of(plan.object, plan.sobject, own, change["version"], change["run"], source)
+        if change["op"] == "delete":
+            if plan.on_delete == "keep":
+                await self._outputs.audit("skip", row, "skipped", code="KEPT_ON_DELETE")
+                return
+            row["op"] = plan.on_delete
+            if plan.on_delete == "flag":
+                row["columns"] = plan.flag(vp_id, _salesforce_time(change["version"]), change["run"])
+            await self._outputs.ready(row)
+            return
+        mapped = plan.map(vp_id, change["fields"] or {}, change["custom"], change["run"])
+        row["columns"] = mapped.columns
+        if mapped.repairs:
+            codes = sorted({repair.code for repair in mapped.repairs})
+            await self._outputs.audit(
+                "repair", row, None, detail=",".join(codes), columns=[repair.column for repair in mapped.repairs]
+            )
+        if mapped.references:
+            needs: list[Need] = [
+                {"column": need.column, "parent": need.parent, "on_absent": need.on_absent}
+                for need in mapped.references
+            ]
+            await self._outputs.waiting(row, needs)
+        else:
+            await self._outputs.ready(row)
+
+    async def _reject(
+        self,
+        record: Any,
+        mapped: tuple[Plan, Change] | None,
+        code: str,
+        message: str,
+        columns: tuple[str, ...] = (),
+    ) -> None:
+        vp_id = (record.key or b"?").decode(errors="replace")
+        object_ = self._topics.get(record.topic, "unknown")
+        plan, version, run = None, NO_VERSION, ""
+        if mapped is not None:
+            plan, change = mapped
+            version, run = change["version"], change["run"]
+        else:
+            plan = self._plans.get(object_)
+            version = dict(record.headers).get("version", b"").decode(errors="replace")
+        own = f"{plan.object if plan is not None else object_}:{vp_id}"
+        await self._outputs.reject(STAGE, own, code, message, record.value or b"", position_of(record))
+        if plan is not None:
+            row = row_of(plan.object, plan.sobject, own, version, run, position_of(record))
+            await self._outputs.audit("reject", row, "rejected", code=code, columns=columns)
+            await self._outputs.fate("rejected", own, version=version, code=code)
+
+
+def _salesforce_time(version: str) -> str:
+    return f"{version[:19]}.000Z"

@@ -1,0 +1,177 @@
+"""What agents say to each other: each message encoded, keyed and sent to its topic in one place.
+
+Nothing is waited for here; the checkpoint makes outputs durable before anything is committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from topics.catalogue import Catalogue
+from topics.codec import Codec
+from topics.messages import Extract, Need, Operation, Outcome, Position, Ready, Reject, Value, Waiting
+from transport.publisher import Publisher
+
+NO_VERSION: Final = ""
+
+
+def operation_id(what: str, reference: str, facet: str, version: str, target: str) -> str:
+    """The same for the same thing done to the same version, however often: readers upsert by it.
+
+    ``what`` is a class of operations (a create that is seen again as an update is one landing).
+    """
+    return blake2b(f"{what}|{reference}|{facet}|{version}|{target}".encode(), digest_size=16).hexdigest()
+
+
+_CLASS: Final = {
+    "create": "land",
+    "update": "land",
+    "unchanged": "land",
+    "delete": "end",
+    "flag": "end",
+    "verify": "verify",
+    "mismatch": "verify",
+}
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Outputs:
+    """Publishes messages for one process.
+
+    Arguments:
+        publisher: shared with the checkpoint, which waits for it.
+        codec: the wire format.
+        catalogue: topic names.
+    """
+
+    def __init__(self, publisher: Publisher, codec: Codec, catalogue: Catalogue) -> None:
+        self.publisher = publisher
+        self.codec = codec
+        self.catalogue = catalogue
+        self._sf = {name: catalogue.sf(name) for name in catalogue.sobjects}
+
+    async def send(self, topic: str, message: str, value: Mapping[str, Any], key: str) -> None:
+        """Encodes ``value`` as ``message`` and publishes it under ``key``.
+
+        Raises:
+            transport.publisher.MessageTooLarge: the one message is too large; nothing was sent.
+        """
+        raw = key.encode()
+        await self.publisher.publish(topic, self.codec.encode(message, value, topic=topic, key=raw), key=raw)
+
+    async def ready(self, row: Ready) -> None:
+        await self.send(self._sf[row["sobject"]], "ready", row, row["reference"])
+
+    async def waiting(self, row: Ready, needs: Sequence[Need]) -> None:
+        """Sends ``row`` to wait for the first of ``needs``, and then for the others."""
+        first, *left = needs
+        message: Waiting = {
+            "parent": first["parent"],
+            "child": row["reference"],
+            "row": row,
+            "column": first["column"],
+            "on_absent": first["on_absent"],
+            "left": left,
+        }
+        await self.send(self.catalogue.refs, "waiting", message, first["parent"])
+
+    async def fate(self, message: str, parent: str, **fields: Any) -> None:
+        """Tells the parent's waiting children: ``landed`` (sf_id, epoch), ``rejected`` (version, code), ``gone`` (epoch), ``absent``."""
+        await self.send(self.catalogue.refs, message, {"parent": parent, **fields}, parent)
+
+    async def extract(self, kind: str, object_: str, run: str, vp_id: str | None = None) -> None:
+        request: Extract = {"kind": kind, "object": object_, "vp_id": vp_id, "run": run, "at": now_ms()}
+        await self.send(self.catalogue.extract, "extract", request, object_)
+
+    async def audit(
+        self,
+        what: str,
+        row: Ready,
+        outcome: Outcome | None,
+        *,
+        row_id: str | None = None,
+        code: str | None = None,
+        detail: str | None = None,
+        columns: Sequence[str] = (),
+        source: Position | None = None,
+    ) -> None:
+        """Notes what was done to ``row``. ``detail`` and ``columns`` hold names and numbers, never a value."""
+        operation: Operation = {
+            "id": operation_id(_CLASS.get(what, what), row["reference"], row["facet"], row["version"], row["sobject"]),
+            "what": what,
+            "reference": row["reference"],
+            "object": row["object"],
+            "sobject": row["sobject"],
+            "facet": row["facet"],
+            "version": row["version"],
+            "run": row["run"],
+            "row_id": row_id,
+            "outcome": outcome,
+            "code": code,
+            "detail": detail,
+            "columns": list(columns),
+            "at": now_ms(),
+            "source": source if source is not None else row["source"],
+        }
+        await self.send(self.catalogue.audit, "operation", operation, row["reference"])
+
+    async def reject(
+        self, stage: str, reference: str, code: str, message: str, data: bytes, position: Position | None
+    ) -> None:
+        """Keeps an input that can't go on, untouched, with where it lay in headers named as Kafka Connect names them."""
+        reject: Reject = {
+            "reference": reference,
+            "stage": stage,
+            "code": code,
+            "message": message,
+            "input": data,
+            "at": now_ms(),
+        }
+        headers = [("__connect.errors.stage", stage.encode()), ("__connect.errors.exception.class.name", code.encode())]
+        if position is not None:
+            headers += [
+                ("__connect.errors.topic", position["topic"].encode()),
+                ("__connect.errors.partition", b"%d" % position["partition"]),
+                ("__connect.errors.offset", b"%d" % position["offset"]),
+            ]
+        topic, key = self.catalogue.rejects, reference.encode()
+        value = self.codec.encode("reject", reject, topic=topic, key=key)
+        await self.publisher.publish(topic, value, key=key, headers=headers)
+
+
+def row_of(
+    object_: str,
+    sobject: str,
+    reference: str,
+    version: str,
+    run: str,
+    source: Position | None,
+    *,
+    op: str = "upsert",
+    columns: dict[str, Value] | None = None,
+) -> Ready:
+    """A row of the owner facet (the one that may create its Salesforce row)."""
+    return {
+        "reference": reference,
+        "object": object_,
+        "sobject": sobject,
+        "facet": "owner",
+        "op": op,
+        "version": version,
+        "run": run,
+        "source": source if source is not None else {"topic": "", "partition": -1, "offset": -1},
+        "columns": columns if columns is not None else {},
+        "insert_only": {},
+    }
+
+
+def position_of(record: Any) -> Position:
+    """Where a fetched record lies."""
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -1,0 +1,92 @@
+"""The local file of one partition of a state table: RocksDB, by rocksdict.
+
+It only saves reading the changelog from its beginning: losing it costs time, never data.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rocksdict import Options, Rdict, WriteBatch
+
+_MARK: Final = b"\xff\xffmark"
+_FORM: Final = struct.Struct(">qqd")
+_WRITE_BUFFER: Final = 16 << 20
+
+
+class StoreLocked(RuntimeError):  # noqa: N818
+    """Another process has this file open: two workers share a data directory."""
+
+
+class Mark(NamedTuple):
+    """How far the file is: the next changelog offset to read, the highest epoch seen, and when that was written (Unix seconds)."""
+
+    next_offset: int
+    epoch: int
+    saved_at: float
+
+
+class Store:
+    """Keys and values are bytes; keys starting with ``ff ff`` are ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = self._open()
+
+    def _open(self) -> Rdict:
+        self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(_WRITE_BUFFER)
+        options.set_max_write_buffer_number(2)
+        options.set_keep_log_file_num(2)
+        try:
+            return Rdict(str(self._path), options)
+        except Exception as exc:
+            raise StoreLocked(
+                f"{self._path} can't be opened; is another worker running with the same data directory? ({exc})"
+            ) from exc
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._db.get(key)
+
+    def scan(self, prefix: bytes, after: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs whose key starts with ``prefix``, ascending, from the first key greater than ``after``."""
+        cursor = self._db.iter()
+        cursor.seek(after + b"\x00" if after is not None else prefix)
+        while cursor.valid():
+            key = cursor.key()
+            if not key.startswith(prefix):
+                return
+            yield key, cursor.value()
+            cursor.next()
+
+    def mark(self) -> Mark:
+        """Where the file stands; ``(0, 0, 0.0)`` for a new one."""
+        found = self._db.get(_MARK)
+        return Mark(*_FORM.unpack(found)) if found is not None else Mark(0, 0, 0.0)
+
+    def write(self, changes: Mapping[bytes, bytes | None], next_offset: int, epoch: int) -> None:
+        """Applies ``changes`` (None deletes) and the new mark in one batch."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(_MARK, _FORM.pack(next_offset, epoch, time.time()))
+        self._db.write(batch)
+
+    def wipe(self) -> None:
+        """Empties the file, to be rebuilt from the changelog."""
+        self._db.close()
+        shutil.rmtree(self._path)
+        self._db = self._open()
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,95 @@
+"""Nothing is lost, nothing stalls and no state is wrong, whatever dies and wherever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ops.kafka import LocalKafka
+from tests.faults.history import History
+from tests.faults.workers import Workers
+
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(150)]
+
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "12"))
+
+
+@pytest.fixture
+async def history(kafka: LocalKafka, topic_prefix: str) -> AsyncIterator[History]:
+    history = History(kafka.bootstrap, topic_prefix)
+    await history.create_topics()
+    yield history
+
+
+async def run(workers: Workers, *kinds: signal.Signals, seconds: float = SECONDS) -> int:
+    history = workers.history
+    try:
+        workers.start_all()
+        messages = history.family(parents=400, children=20, seed=SEED)
+        half = len(messages) // 2
+        await history.send(messages[:half])
+        await asyncio.gather(
+            history.send(messages[half:], per_second=half / seconds), workers.harm(seconds, *kinds)
+        )
+        await workers.drain()
+        return await workers.check()
+    except BaseException:
+        for log in workers.logs():
+            print(log[-4000:])
+        raise
+    finally:
+        workers.kill()
+
+
+async def test_sigkill_of_two_workers_loses_nothing(history: History, tmp_path: Path) -> None:
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.3")
+    await run(workers, signal.SIGKILL)
+    assert workers.kills >= 3
+
+
+async def test_sigterm_ends_in_time_and_loses_nothing(history: History, tmp_path: Path) -> None:
+    await run(Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.3"), signal.SIGTERM)
+
+
+async def test_rebalances_among_three_workers_lose_nothing(history: History, tmp_path: Path) -> None:
+    await run(Workers(history, tmp_path, 3, SEED, RELAY_SLOW="0.3"), signal.SIGKILL, signal.SIGTERM)
+
+
+async def test_exceptions_never_ack(history: History, tmp_path: Path) -> None:
+    await run(Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.1", RELAY_RAISE="0.1"))
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["before-outputs", "outputs-durable", "changelog-durable", "state-written", "state-durable", "offsets-committed"],
+)
+async def test_death_between_two_steps_of_the_checkpoint_loses_nothing(
+    history: History, tmp_path: Path, point: str
+) -> None:
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2", CARRYOVER_FAILPOINTS=f"{point}=exit@0.15")
+    await run(workers, seconds=SECONDS * 2 / 3)
+    assert workers.kills >= 1, "the fail point was never reached"
+
+
+async def test_a_poison_record_is_quarantined_and_the_rest_goes_on(history: History, tmp_path: Path) -> None:
+    workers = Workers(history, tmp_path, 1, SEED)
+    poison = b"P 1 1"
+    try:
+        family = history.family(parents=50, children=10, seed=SEED)
+        workers.start_all()
+        await history.send([*family[:300], (b"1", poison), *family[300:]])
+        await workers.harm(15, every=(0.5, 1.0))
+        await workers.drain()
+        rejects = [(record.key, record.value) for record in await history.read("rejects")]
+        assert set(rejects) == {(b"ValueError", poison)}
+        history.sent = [sent for sent in history.sent if sent.value != poison]
+        assert workers.kills >= 2
+        await history.check_complete()
+    finally:
+        workers.kill()

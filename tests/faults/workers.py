@@ -1,0 +1,155 @@
+"""Relay workers as processes, and a schedule of harm to them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.faults.history import PARTITIONS, History
+
+
+class Workers:
+    """Up to ``count`` relay workers, each with its own data directory that survives its restarts."""
+
+    def __init__(self, history: History, directory: Path, count: int, seed: int = 1, **environment: str) -> None:
+        self.history = history
+        self.directory = directory
+        self.environment = environment
+        self.random = random.Random(seed)
+        self.kills = 0
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self.count = count
+
+    def start(self, number: int, **environment: str) -> subprocess.Popen[bytes]:
+        directory = self.directory / f"worker-{number}"
+        directory.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "RELAY_BOOTSTRAP": self.history.bootstrap,
+            "RELAY_PREFIX": self.history.prefix,
+            "RELAY_DATA": str(directory),
+            "RELAY_DUMP": str(directory / "dump.json"),
+            "RELAY_WORKER": f"relay-{number}",
+        }
+        with (directory / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.relay"],
+                env=os.environ | settings | self.environment | environment,
+                stdout=log,
+                stderr=log,
+            )
+        self._running[number] = process
+        return process
+
+    def start_all(self) -> None:
+        for number in range(self.count):
+            self.start(number)
+
+    def revive(self) -> None:
+        """Starts again whatever has died by itself."""
+        for number, process in list(self._running.items()):
+            if process.poll() is not None:
+                self.kills += 1
+                self.start(number)
+
+    def signal(self, number: int, what: signal.Signals) -> None:
+        self.kills += 1
+        process = self._running[number]
+        process.send_signal(what)
+        process.wait(40)
+
+    async def harm(self, seconds: float, *kinds: signal.Signals, every: tuple[float, float] = (1.5, 4.0)) -> None:
+        """Kills a random worker again and again and starts it anew; workers that die by themselves are started again too."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await asyncio.sleep(self.random.uniform(*every))
+            if kinds:
+                number = self.random.randrange(self.count)
+                await asyncio.to_thread(self.signal, number, self.random.choice(kinds))
+                self.start(number)
+            self.revive()
+            await self.history.check_nothing_committed_unfinished()
+
+    async def drain(self, seconds: float = 60) -> None:
+        """Lets one or more healthy workers finish."""
+        self.environment.pop("CARRYOVER_FAILPOINTS", None)
+        self.environment.pop("RELAY_RAISE", None)
+        await asyncio.to_thread(self.stop)
+        self.start_all()
+        await self.history.wait_for_no_lag(seconds)
+
+    async def live_state(self) -> dict[bytes, bytes]:
+        """The tables of all running workers together, as they hold them now."""
+        found: dict[bytes, bytes] = {}
+        seen: set[str] = set()
+        for number in self._running:
+            path = self.directory / f"worker-{number}" / "dump.json"
+            path.unlink(missing_ok=True)
+            path.with_suffix(".request").touch()
+            for _ in range(200):
+                if path.exists():
+                    break
+                await asyncio.sleep(0.05)
+            else:
+                raise AssertionError(f"worker {number} does not answer")
+            for partition, pairs in json.loads(path.read_text()).items():
+                assert partition not in seen, f"partition {partition} is open in two workers"
+                seen.add(partition)
+                found |= {bytes.fromhex(key): bytes.fromhex(value) for key, value in pairs.items()}
+        assert len(seen) == PARTITIONS, f"only partitions {sorted(seen)} are open"
+        return found
+
+    async def check(self) -> int:
+        """Everything that has to be true at the end; returns the number of duplicate outputs."""
+        await self.wait_until_open()
+        await self.history.check_nothing_committed_unfinished()
+        duplicates = await self.history.check_complete()
+        assert await self.live_state() == self.history.expected_state(), "live tables"
+        await asyncio.to_thread(self.stop)
+        # A worker without any local file knows the same from the changelog alone.
+        fresh = Workers(self.history, self.directory / "fresh", 1)
+        try:
+            fresh.start_all()
+            await fresh.wait_until_open()
+            assert await fresh.live_state() == self.history.expected_state(), "recovered tables"
+        finally:
+            fresh.stop()
+        return duplicates
+
+    async def wait_until_open(self) -> None:
+        for _ in range(60):
+            try:
+                await self.live_state()
+            except AssertionError:
+                await asyncio.sleep(0.5)
+            else:
+                return
+        raise AssertionError("the worker did not open its partitions")
+
+    def stop(self) -> None:
+        """SIGTERM to all; each must end in bounded time."""
+        for process in self._running.values():
+            process.send_signal(signal.SIGTERM)
+        try:
+            for process in self._running.values():
+                process.wait(40)
+        finally:
+            self.kill()
+        self._running.clear()
+
+    def kill(self) -> None:
+        for process in self._running.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def logs(self) -> Iterator[str]:
+        for path in sorted(self.directory.glob("worker-*/log")):
+            yield path.read_text(errors="replace")

@@ -1,0 +1,52 @@
+"""Named points where a test may kill the process.
+
+Armed by the environment variable ``CARRYOVER_FAILPOINTS`` when the process starts, for example ``outputs-durable=exit@0.02`` (leave at random, with that
+probability), ``state-durable=exit#3`` (leave at the third time) or ``any=exit@0.01``; several are separated by ``;``. Without it a point costs
+the test of one constant: callers write ``if failpoint.ARMED: failpoint.hit("name")``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Final
+
+EXIT_CODE: Final = 91
+
+
+class _Point:
+    __slots__ = ("count", "nth", "probability")
+
+    def __init__(self, action: str) -> None:
+        self.count = 0
+        self.nth: int | None = None
+        self.probability = 0.0
+        if not action.startswith("exit"):
+            raise ValueError(f"failpoint action {action!r}: only exit@<probability> and exit#<n> exist")
+        rest = action.removeprefix("exit")
+        if rest.startswith("@"):
+            self.probability = float(rest[1:])
+        elif rest.startswith("#"):
+            self.nth = int(rest[1:])
+        else:
+            self.probability = 1.0
+
+    def reached(self) -> bool:
+        self.count += 1
+        return self.count == self.nth if self.nth is not None else random.random() < self.probability
+
+
+def _parse(text: str) -> dict[str, _Point]:
+    pairs = (part.partition("=") for part in text.split(";") if part.strip())
+    return {name.strip(): _Point(action.strip()) for name, _, action in pairs}
+
+
+_points: Final = _parse(os.environ.get("CARRYOVER_FAILPOINTS", ""))
+ARMED: Final = bool(_points)
+
+
+def hit(name: str) -> None:
+    """Leaves the process at once, without any clean-up, when the point ``name`` is armed and due."""
+    point = _points.get(name) or _points.get("any")
+    if point is not None and point.reached():
+        os._exit(EXIT_CODE)
