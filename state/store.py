@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,7 +14,7 @@ from typing import Final, NamedTuple
 from rocksdict import Options, Rdict, WriteBatch
 
 _MARK: Final = b"\xff\xffmark"
-_FORM: Final = struct.Struct(">qqd")
+_FORM: Final = struct.Struct(">qq")
 _WRITE_BUFFER: Final = 16 << 20
 
 
@@ -24,11 +23,10 @@ class StoreLocked(RuntimeError):  # noqa: N818
 
 
 class Mark(NamedTuple):
-    """How far the file is: the next changelog offset to read, the highest epoch seen, and when that was written (Unix seconds)."""
+    """How far the file is: the next changelog offset to read, and the highest epoch seen."""
 
     next_offset: int
     epoch: int
-    saved_at: float
 
 
 class Store:
@@ -67,9 +65,9 @@ class Store:
             cursor.next()
 
     def mark(self) -> Mark:
-        """Where the file stands; ``(0, 0, 0.0)`` for a new one."""
+        """Where the file stands; ``(0, 0)`` for a new one."""
         found = self._db.get(_MARK)
-        return Mark(*_FORM.unpack(found)) if found is not None else Mark(0, 0, 0.0)
+        return Mark(*_FORM.unpack(found)) if found is not None else Mark(0, 0)
 
     def write(self, changes: Mapping[bytes, bytes | None], next_offset: int, epoch: int) -> None:
         """Applies ``changes`` (None deletes) and the new mark in one batch."""
@@ -79,7 +77,7 @@ class Store:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        batch.put(_MARK, _FORM.pack(next_offset, epoch, time.time()))
+        batch.put(_MARK, _FORM.pack(next_offset, epoch))
         self._db.write(batch)
 
     def wipe(self) -> None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from state.changelog import Changelog
 from state.staged import SEPARATOR, Layer, Staged
@@ -21,9 +19,6 @@ from transport import failpoint
 from transport.assignment import Assignment, StaleAssignment
 from transport.chunk import Chunk
 from transport.publisher import Publisher
-
-# A file that has not been written for this long may hold keys whose tombstones compaction has removed since (delete.retention.ms, 24 h by default).
-_TRUSTED_SECONDS: Final = 12 * 3600
 
 
 class Partition:
@@ -183,9 +178,6 @@ class StateTable:
             store = self._stores.get(partition)
             if store is None:
                 store = self._stores[partition] = Store(self._directory / str(partition))
-            mark = store.mark()
-            if mark.next_offset and time.time() - mark.saved_at > _TRUSTED_SECONDS:
-                store.wipe()
             epoch = await self._changelog.claim(store, partition, assignment.check)
             assignment.check()
             self._partitions[partition] = Partition(partition, store, assignment, epoch)

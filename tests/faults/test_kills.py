@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,10 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "12"))
 
 
 @pytest.fixture
-async def history(kafka: LocalKafka, topic_prefix: str) -> AsyncIterator[History]:
+async def history(kafka: LocalKafka, topic_prefix: str) -> History:
     history = History(kafka.bootstrap, topic_prefix)
     await history.create_topics()
-    yield history
+    return history
 
 
 async def run(workers: Workers, *kinds: signal.Signals, seconds: float = SECONDS) -> int:

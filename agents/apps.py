@@ -1,0 +1,253 @@
+"""Puts the app of a stage together: clients, tables, agents, and the checkpoint they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+from agents.extract import Extraction, Source
+from agents.gate import Gate
+from agents.journal import Journal
+from agents.load import Load
+from agents.map import Map
+from agents.outputs import Outputs
+from agents.resolve import Resolve
+from agents.sending import Sending
+from agents.source_records import SourceRecords
+from agents.verify import Lookup, Verify
+from connectors.salesforce.session import Salesforce
+from connectors.visual_practice.client import VisualPractice
+from mapping.check import insert_only_columns
+from mapping.comparators import compile_comparison
+from mapping.plan import compile_plan
+from mapping.rules import MapDocument
+from mapping.source_fields import SOURCE_FIELDS
+from state.table import StateTable
+from topics.catalogue import Catalogue
+from topics.codec import Codec
+from transport import agent
+from transport.app import App, create
+from transport.checkpoint import Checkpoint
+from transport.chunk import Chunk
+from transport.publisher import Publisher
+
+STAGES: Final = ("ingest", "resolve", "deliver")
+_LARGEST_MESSAGE: Final = 2 * 1024 * 1024
+_DELIVER_WINDOW: Final = 4000
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker needs to know; made from the settings by `agents.worker`.
+
+    Attributes:
+        bootstrap: Kafka.
+        catalogue: the cutover's topics.
+        document: the confirmed map.
+        cutover: id of the cutover.
+        data_dir: local files of this worker alone.
+        worker: its name among the workers of the stage.
+        overlap_seconds: how far each sweep of the source looks back.
+        poll_seconds: pause between two sweeps.
+        lookup_after_seconds: see `agents.resolve.Resolve`.
+        hold_after_seconds: see `agents.resolve.Resolve`.
+        batch_rows: see `agents.load.Load`.
+        bulk_from_rows: see `agents.load.Load`.
+        idle_seconds: see `agents.load.Load`.
+        overrides: Faust settings for tests.
+    """
+
+    bootstrap: str
+    catalogue: Catalogue
+    document: MapDocument
+    cutover: str
+    data_dir: Path
+    worker: str
+    overlap_seconds: float = 5.0
+    poll_seconds: float = 1.0
+    lookup_after_seconds: float = 5.0
+    hold_after_seconds: float = 10.0
+    batch_rows: int = 10_000
+    bulk_from_rows: int = 2000
+    idle_seconds: float = 0.5
+    overrides: Mapping[str, Any] | None = None
+
+
+class _Agent(Protocol):
+    async def handle(self, chunk: Chunk) -> None: ...
+
+    async def quarantine(self, chunk: Chunk, exc: BaseException) -> None: ...
+
+
+class _Parts:
+    """What every stage's app is made of."""
+
+    def __init__(self, setup: Setup, stage: str) -> None:
+        self.setup = setup
+        self.stage = stage
+        self.publisher = Publisher(setup.bootstrap, max_request_bytes=_LARGEST_MESSAGE)
+        self.outputs = Outputs(self.publisher, Codec(), setup.catalogue)
+        self._tables: list[StateTable] = []
+
+    def table(self, topic: str, source: str) -> StateTable:
+        table = StateTable(
+            topic,
+            source,
+            bootstrap=self.setup.bootstrap,
+            publisher=self.publisher,
+            directory=self.setup.data_dir / "state",
+        )
+        self._tables.append(table)
+        return table
+
+    def app(self, *, window_records: int = 4000) -> App:
+        setup = self.setup
+        return create(
+            setup.catalogue.group(self.stage),
+            setup.bootstrap,
+            Checkpoint(self.publisher, self._tables),
+            worker=setup.worker,
+            data_dir=setup.data_dir / "faust",
+            window_records=window_records,
+            **(setup.overrides or {}),
+        )
+
+
+def _register(app: App, name: str, member: _Agent, *topics: str) -> None:
+    async def chunks(stream: Any) -> None:
+        await agent.run(app, stream, member.handle, member.quarantine)
+
+    chunks.__name__ = name
+    channel = app.topic(*topics, value_type=bytes, key_type=bytes)
+    app.agent(channel, concurrency=1, name=name)(chunks)
+
+
+def _background(app: App, work: Callable[[], Awaitable[None]]) -> None:
+    """Runs ``work`` beside the agents; whatever it raises takes the process down."""
+
+    async def task() -> None:
+        try:
+            await work()
+        except Exception as exc:  # noqa: BLE001 - unknown: die and redo
+            await app.crash(exc)
+
+    app.task(task)
+
+
+def ingest(setup: Setup, client: VisualPractice) -> App:
+    """The app that reads the source and maps."""
+    parts, names = _Parts(setup, "ingest"), setup.catalogue
+    objects = setup.document.objects
+    extraction = Extraction(
+        parts.outputs,
+        parts.table(names.state("extract"), names.extract),
+        client,
+        {name: Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target) for name, rule in objects.items()},
+        overlap=timedelta(seconds=setup.overlap_seconds),
+        poll=timedelta(seconds=setup.poll_seconds),
+    )
+    mapper = Map(parts.outputs, {name: compile_plan(setup.document, name) for name in objects})
+    app = parts.app()
+    _register(app, "extract", extraction, names.extract)
+    _register(app, "map", mapper, *(names.vp(name) for name in objects), names.replay)
+    _background(app, extraction.tick)
+    return app
+
+
+def resolve(setup: Setup) -> App:
+    """The app that gives rows their parents."""
+    parts, names = _Parts(setup, "resolve"), setup.catalogue
+    resolver = Resolve(
+        parts.outputs,
+        parts.table(names.state("refs"), names.refs),
+        setup.document,
+        lookup_after=setup.lookup_after_seconds,
+        hold_after=setup.hold_after_seconds,
+    )
+    app = parts.app()
+    _register(app, "resolve", resolver, names.refs)
+    _background(app, resolver.tick)
+    return app
+
+
+def deliver(
+    setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mapping[str, Any]], records: SourceRecords, gate: Gate
+) -> App:
+    """The app that loads and verifies."""
+    parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
+    create_only = insert_only_columns(document, describes)
+    loads: dict[str, Load] = {}
+    for sobject in names.sobjects:
+        objects = {name: rule for name, rule in document.objects.items() if rule.target == sobject}
+        external_ids = {rule.external_id for rule in objects.values()}
+        if len(external_ids) != 1:
+            raise ValueError(f"the map must use one external id for {sobject}")
+        (external_id,) = external_ids
+        journal = Journal(parts.table(names.bulk(sobject), names.sf(sobject)), parts.outputs.codec)
+        loads[sobject] = Load(
+            parts.outputs,
+            parts.table(names.state(f"rows.{sobject}"), names.sf(sobject)),
+            journal,
+            Sending(
+                salesforce, sobject, external_id, sorted({c for name in objects for c in create_only[name]}), journal
+            ),
+            external_id=external_id,
+            sort_by=[name for rule in objects.values() for name, column in rule.columns.items() if column.parent],
+            batch_rows=setup.batch_rows,
+            bulk_from_rows=setup.bulk_from_rows,
+            idle_seconds=setup.idle_seconds,
+            gate=gate.open,
+        )
+    verifier = Verify(
+        parts.outputs,
+        salesforce,
+        records,
+        {name: compile_comparison(document, name) for name in document.objects},
+        {name: _lookups(document, name) for name in document.objects},
+    )
+    app = parts.app(window_records=_DELIVER_WINDOW)
+    for sobject, load in loads.items():
+        _register(app, f"load.{sobject}", load, names.sf(sobject))
+        _background(app, load.tick)
+    _register(app, "verify", verifier, names.audit)
+    _background(app, gate.follow)
+    return app
+
+
+def _lookups(document: MapDocument, name: str) -> list[Lookup]:
+    found = []
+    for column, spec in document.objects[name].columns.items():
+        if spec.parent is not None:
+            parent = document.objects[spec.parent]
+            found.append(Lookup(column, parent.target, parent.external_id))
+    return found
+
+
+@asynccontextmanager
+async def stage_app(
+    setup: Setup, stage: str, source: VisualPractice | None, target: Salesforce | None
+) -> AsyncIterator[App]:
+    """The app of ``stage`` with its clients open, as `transport.worker.serve` wants it.
+
+    Raises:
+        connectors.errors.ConnectorError: a system that the stage needs does not answer as it should.
+    """
+    async with AsyncExitStack() as stack:
+        if stage == "ingest":
+            yield ingest(setup, await stack.enter_async_context(cast("VisualPractice", source)))
+        elif stage == "resolve":
+            yield resolve(setup)
+        else:
+            salesforce = await stack.enter_async_context(cast("Salesforce", target))
+            names = setup.catalogue.sobjects
+            found = await asyncio.gather(*(salesforce.describe(name) for name in names))
+            records = SourceRecords(setup.bootstrap)
+            await records.start()
+            stack.push_async_callback(records.stop)
+            gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
+            yield deliver(setup, salesforce, dict(zip(names, found, strict=True)), records, gate)

@@ -1,0 +1,97 @@
+"""How far the extract of one object has come. Pure; stored under ``T|<object>`` in the extract's state table.
+
+The snapshot and the delta are the same walk: rows by modification time, from ``since`` on. A walk by key and not by page number skips nothing when
+earlier rows are deleted or modified meanwhile; page numbers serve only within a second that has more rows than a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where the next page begins.
+
+    Attributes:
+        run: the run that reads.
+        since: rows modified at or after this second; inclusive, as the source's ``updated_since``.
+        page: within ``since``, from 1.
+        sweep_started: the source's clock when this sweep began, None between sweeps: the next sweep begins there, less the overlap.
+        deleted_since: the same for the feed of deletes, None until the first sweep says when the snapshot began.
+        deleted_page: within ``deleted_since``.
+        sweeps: completed sweeps; the first is the snapshot.
+    """
+
+    run: str
+    since: datetime = BEGINNING
+    page: int = 1
+    sweep_started: datetime | None = None
+    deleted_since: datetime | None = None
+    deleted_page: int = 1
+    sweeps: int = 0
+
+    def encode(self) -> bytes:
+        return orjson.dumps(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Cursor:
+        """What `encode` wrote."""
+        found = orjson.loads(data)
+        for name in ("since", "sweep_started", "deleted_since"):
+            if found[name] is not None:
+                found[name] = datetime.fromisoformat(found[name])
+        return cls(**found)
+
+    def begun(self, server_time: datetime, overlap: timedelta) -> Cursor:
+        """Notes the source's clock at the first page of a sweep."""
+        if self.sweep_started is not None:
+            return self
+        # A row deleted before the snapshot began is in no page; deletes count from there on.
+        return replace(self, sweep_started=server_time, deleted_since=self.deleted_since or server_time - overlap)
+
+    def after_page(self, last_modified: datetime) -> Cursor:
+        """Behind a page that another follows."""
+        last = last_modified.replace(microsecond=0)
+        if last > self.since:
+            return replace(self, since=last, page=1)
+        return replace(self, page=self.page + 1)
+
+    def after_sweep(self, overlap: timedelta) -> Cursor:
+        """Behind the last page: the next sweep re-reads the overlap, for rows that became visible late."""
+        assert self.sweep_started is not None
+        since = max(BEGINNING, self.sweep_started - overlap)
+        return replace(self, since=since, page=1, sweep_started=None, sweeps=self.sweeps + 1)
+
+
+def key_of(object_: str) -> bytes:
+    """The state table's key of an object's cursor."""
+    return b"T|" + object_.encode()
+
+
+class Seen:
+    """What has been published of the overlap, so that a sweep publishes only what is new.
+
+    Memory only: after a restart an overlap is published again, and the version guard drops it.
+    """
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._seen: dict[tuple[str, bool], tuple[str, datetime]] = {}
+
+    def new(self, vp_id: str, version: str, modified: datetime, *, deleted: bool, since: datetime) -> bool:
+        """Whether this version has not been published yet; ``since`` is how far back the walk may still look."""
+        known = self._seen.get((vp_id, deleted))
+        if known is not None and known[0] == version:
+            return False
+        self._seen[vp_id, deleted] = (version, modified)
+        if len(self._seen) > self._most:
+            self._seen = {key: value for key, value in self._seen.items() if value[1] >= since}
+            self._most = max(self._most, 2 * len(self._seen))
+        return True

@@ -1,0 +1,162 @@
+"""A lane: the rows of one partition of one Salesforce object on their way, one write in flight per row, newest wins.
+
+Pure bookkeeping: what waits, what flies, which chunk may be committed. `agents.load` sends and settles.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from agents.rowstate import Origin
+from topics.messages import Ready
+from transport.chunk import Chunk
+
+Operation: TypeAlias = Literal["upsert", "update", "delete"]
+Key: TypeAlias = tuple[str, str]  # reference, facet
+
+
+class Ticket:
+    """A chunk that is done when all its rows are."""
+
+    __slots__ = ("_chunk", "_left")
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self._left = 1  # held until every row of the chunk has been looked at
+
+    def take(self) -> None:
+        self._left += 1
+
+    def settle(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._chunk.done()
+
+
+@dataclass(eq=False)
+class Item:
+    """A row under way, and everybody who waits for it."""
+
+    row: Ready
+    raw: bytes
+    offset: int
+    tickets: list[Ticket]
+    origin: Origin | None = None
+    attempts: int = 0
+    not_before: float = 0.0
+    by_collections: bool = False  # it can't travel as CSV, or is to go in small company
+
+    @property
+    def key(self) -> Key:
+        return (self.row["reference"], self.row["facet"])
+
+    def finish(self) -> None:
+        for ticket in self.tickets:
+            ticket.settle()
+        self.tickets.clear()
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What an unfinished batch of a former owner says of one of its rows.
+
+    Attributes:
+        batch: id of the journal entry.
+        version: that was in the batch.
+        origin: as decided before the first send; it stays true whatever is in the org now.
+        sf_id: the row's id if the batch has written it, "" for a delete that was carried out; None when its fate is unknown: send again.
+        created: whether it is a new row.
+    """
+
+    batch: str
+    version: str
+    origin: Origin
+    sf_id: str | None = None
+    created: bool = False
+
+
+@dataclass
+class Lane:
+    """One partition's rows.
+
+    Attributes:
+        queued: rows that wait, the newest version of each, oldest first.
+        flying: rows in a batch that has not been settled.
+        batches: how many batches fly.
+        recalled: what unfinished batches of a former owner say, by row; entries leave as their rows come again.
+        recalled_rows: how many rows each of those batches had.
+        ready: false until the journal has been read; nothing is sent before.
+    """
+
+    partition: int
+    queued: dict[Key, Item] = field(default_factory=dict)
+    flying: dict[str, Item] = field(default_factory=dict)
+    batches: int = 0
+    recalled: dict[Key, Recalled] = field(default_factory=dict)
+    recalled_rows: dict[str, int] = field(default_factory=dict)
+    ready: bool = False
+    first_queued: float = 0.0
+
+    def offer(self, item: Item) -> list[Item]:
+        """Takes ``item`` in.
+
+        Returns:
+            The items that are finished by that: older versions that it, or what flies or waits already, makes superfluous.
+        """
+        version = item.row["version"]
+        flying = self.flying.get(item.row["reference"])
+        if flying is not None and flying.key == item.key and flying.row["version"] >= version:
+            if flying.row["version"] == version:
+                flying.tickets += item.tickets
+                return []
+            return [item]
+        waiting = self.queued.get(item.key)
+        if waiting is not None:
+            if waiting.row["version"] == version:
+                waiting.tickets += item.tickets
+                return []
+            if waiting.row["version"] > version:
+                return [item]
+            del self.queued[item.key]
+            item.origin = waiting.origin
+        if not self.queued:
+            self.first_queued = time.monotonic()
+        self.queued[item.key] = item
+        return [waiting] if waiting is not None else []
+
+    def due(self, now: float, idle_seconds: float, full: int) -> bool:
+        """Whether a batch should leave: a full one, or what there is when nothing flies and the oldest has waited."""
+        if not self.ready or not self.queued:
+            return False
+        return len(self.queued) >= full or (self.batches == 0 and now - self.first_queued >= idle_seconds)
+
+    def candidates(self, now: float) -> Iterable[Item]:
+        """Waiting items that may leave: none of whose row something flies, none that is to wait before it is tried again."""
+        return [
+            item for item in self.queued.values() if item.row["reference"] not in self.flying and item.not_before <= now
+        ]
+
+    def take(self, items: Collection[Item]) -> None:
+        """Moves ``items`` from the queue into the air."""
+        for item in items:
+            del self.queued[item.key]
+            self.flying[item.row["reference"]] = item
+        self.batches += 1
+        self.first_queued = time.monotonic()
+
+    def land(self, items: Collection[Item]) -> None:
+        """Takes a settled batch out of the air; its items are finished or offered again by the caller."""
+        for item in items:
+            del self.flying[item.row["reference"]]
+        self.batches -= 1
+
+    def recall(self, key: Key) -> Recalled | None:
+        """Takes what is recalled of a row; its journal entry is done with when no other row of it is left."""
+        return self.recalled.pop(key, None)
+
+    def open_batches(self) -> set[str]:
+        """Journal entries of a former owner that still have rows to come."""
+        return {recalled.batch for recalled in self.recalled.values()}

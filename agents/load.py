@@ -1,0 +1,476 @@
+"""The load agent: rows in, Salesforce rows out, each at most once in flight and never older over newer.
+
+The order for a batch: origins decided → journal durable → sent → outputs durable → row states durable → journal entry removed → chunks done. After a crash the
+next owner reads the journal first (`_recall`), and rows that come again find what their batch has already done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from agents.journal import Journal
+from agents.lane import Item, Lane, Operation, Recalled, Ticket
+from agents.outputs import Outputs, now_ms, position_of
+from agents.rowstate import Origin, RowState, digest, key_of
+from agents.sending import Result, Sending
+from connectors.salesforce.row_errors import Handling, RowError, handling
+from state.table import StateTable
+from topics.codec import Undecodable
+from topics.messages import Batch, BatchRow, Ready
+from transport import failpoint
+from transport.assignment import Assignment, StaleAssignment
+from transport.chunk import Chunk
+
+log = logging.getLogger(__name__)
+
+STAGE: Final = "load"
+_TICK_SECONDS: Final = 0.05
+_SMALL_BATCH: Final = 100
+_RETRY_SECONDS: Final = 1.0
+_RETRY_MOST: Final = 30.0
+_FLYING_BATCHES: Final = 2
+
+_ADVICE: Final = {
+    "FOREIGN_ROW": "a row with this external id was in the org before this cutover wrote it; remove its external id there, then replay the record",
+    "TARGET_ROW_DELETED": "somebody deleted the row in Salesforce; undelete it there, then replay the record",
+    "PARENT_ROW_DELETED": "the row it refers to is gone in Salesforce; undelete it there, then replay the record",
+}
+
+
+class Load:
+    """Loads one Salesforce object.
+
+    Arguments:
+        outputs: where operations, fates and rejects go.
+        rows: the state table of our rows, bound to ``sf.<sobject>``.
+        journal: the batch journal, bound to the same topic.
+        sending: the calls to Salesforce.
+        external_id: the column that holds our reference.
+        sort_by: columns to sort a batch by, so that rows of one parent lock it once.
+        batch_rows: most rows in a batch.
+        bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
+        idle_seconds: how long a row waits for company.
+        gate: returns when writing is allowed.
+    """
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        rows: StateTable,
+        journal: Journal,
+        sending: Sending,
+        *,
+        external_id: str,
+        sort_by: Sequence[str],
+        batch_rows: int,
+        bulk_from_rows: int,
+        idle_seconds: float,
+        gate: Callable[[], bool],
+    ) -> None:
+        self._outputs = outputs
+        self._rows = rows
+        self._journal = journal
+        self._sending = sending
+        self._external_id = external_id
+        self._sort_by = tuple(sort_by)
+        self._batch_rows = batch_rows
+        self._bulk_from_rows = bulk_from_rows
+        self._idle_seconds = idle_seconds
+        self._gate = gate
+        self._lanes: dict[int, tuple[Assignment, Lane]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count()
+
+    # -- rows in -----------------------------------------------------------------------------------------------------------------------
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Takes the chunk's rows into their lane; the chunk is done when all of them are."""
+        lane = self._lane(chunk.assignment, chunk.tp.partition)
+        ticket = Ticket(chunk)
+        for record in chunk.records:
+            try:
+                _, decoded = self._outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")
+            except Undecodable as exc:
+                await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
+                continue
+            ticket.take()
+            item = Item(cast("Ready", decoded), record.value, record.offset, [ticket])
+            for finished in lane.offer(item):
+                finished.finish()
+        ticket.settle()
+
+    async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
+        await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
+
+    async def _reject_poison(self, record: Any, code: str) -> None:
+        own = (record.key or b"unknown:?").decode(errors="replace")
+        advice = "these bytes are no row of Carryover; find out who wrote them to this topic"
+        await self._outputs.reject(STAGE, own, code, advice, record.value or b"", position_of(record))
+
+    def _lane(self, assignment: Assignment, number: int) -> Lane:
+        known = self._lanes.get(number)
+        if known is None or known[0] is not assignment:
+            lane = Lane(number)
+            self._lanes[number] = known = (assignment, lane)
+            self._spawn(self._recall(assignment, lane), assignment)
+        return known[1]
+
+    def _spawn(self, work: Any, assignment: Assignment) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except StaleAssignment:
+                return
+            except Exception as exc:  # noqa: BLE001 - handed to the tick, which crashes the process
+                if assignment.live:
+                    self._failure = exc
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    _failure: BaseException | None = None
+
+    async def tick(self) -> None:
+        """Lets batches leave when they are due; runs until cancelled.
+
+        Raises:
+            Exception: whatever a batch has failed with that nobody expected: the process has to go down.
+        """
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            if self._failure is not None:
+                raise self._failure
+            if not self._gate():
+                for assignment, lane in self._lanes.values():
+                    self._touch(assignment, lane)
+                continue
+            for number, (assignment, lane) in list(self._lanes.items()):
+                if not assignment.live:
+                    del self._lanes[number]
+                elif lane.batches < _FLYING_BATCHES and lane.due(
+                    time.monotonic(), self._idle_seconds, self._batch_rows
+                ):
+                    self._leave(assignment, lane)
+
+    def _touch(self, assignment: Assignment, lane: Lane) -> None:
+        for tp in assignment.positions:
+            if tp.topic == self._rows.source and tp.partition == lane.partition:
+                assignment.touch(tp)
+
+    # -- the journal of a former owner -------------------------------------------------------------------------------------------------
+
+    async def _recall(self, assignment: Assignment, lane: Lane) -> None:
+        """Finds out what the unfinished batches of a former owner have done, before anything is sent from this partition."""
+        touch = lambda: self._touch(assignment, lane)  # noqa: E731
+        for entry in self._journal.unfinished(self._journal.table.partition(lane.partition)):
+            batch, written = entry.batch, {}
+            job = batch["job_id"]
+            if job is not None:
+                await self._sending.abort_if_open(job, touch)
+                if await self._sending.wait(job, touch) is not None:
+                    written = await self._sending.results(job, touch)
+            assignment.check()
+            known = self._rows.partition(lane.partition)
+            for row in entry.rows:
+                if row["version"] <= RowState.decode(known.get(key_of(row["reference"]))).versions.get(
+                    row["facet"], ""
+                ):
+                    continue  # settled; it may have been committed, and then does not come again
+                found = written.get(row["reference"])
+                sf_id = found.sf_id if found is not None and found.error is None else None
+                lane.recalled[row["reference"], row["facet"]] = Recalled(
+                    batch["id"], row["version"], Origin(row["origin"]), sf_id, bool(found and found.created)
+                )
+            if batch["id"] not in lane.open_batches():
+                await self._journal.finish(lane.partition, batch["id"], len(entry.rows))
+                continue
+            lane.recalled_rows[batch["id"]] = len(entry.rows)
+            log.info("batch %s of %d rows is taken over", batch["id"], len(entry.rows))
+        lane.ready = True
+
+    # -- a batch -----------------------------------------------------------------------------------------------------------------------
+
+    def _leave(self, assignment: Assignment, lane: Lane) -> None:
+        """Picks the next batch: rows of one operation, sorted by parent, as many as fit."""
+        partition = self._rows.partition(lane.partition)
+        picked: dict[Operation, list[tuple[Item, RowState]]] = {}
+        local: list[tuple[Item, RowState]] = []
+        for item in lane.candidates(time.monotonic()):
+            state = RowState.decode(partition.get(key_of(item.row["reference"])))
+            recalled = lane.recalled.get(item.key)
+            if state.has(item.row) or self._needs_no_call(item.row, state, recalled):
+                local.append((item, state))
+                continue
+            operation: Operation = "delete" if item.row["op"] == "delete" else "update" if state.sf_id else "upsert"
+            picked.setdefault(operation, []).append((item, state))
+            if len(picked[operation]) >= self._batch_rows:
+                break
+        if local:
+            lane.take([item for item, _ in local])
+            self._spawn(self._settle_locally(assignment, lane, local), assignment)
+        for operation, members in picked.items():
+            small = [member for member in members if member[0].by_collections or member[0].attempts]
+            rest = [member for member in members if not (member[0].by_collections or member[0].attempts)]
+            for group in (small[:_SMALL_BATCH], rest):
+                if group:
+                    group.sort(key=self._order)
+                    lane.take([item for item, _ in group])
+                    self._spawn(self._fly(assignment, lane, operation, group), assignment)
+
+    def _order(self, member: tuple[Item, RowState]) -> tuple[str, ...]:
+        columns = member[0].row["columns"]
+        return tuple(str(columns.get(name) or "") for name in self._sort_by)
+
+    @staticmethod
+    def _needs_no_call(row: Ready, state: RowState, recalled: Recalled | None) -> bool:
+        if recalled is not None and recalled.version == row["version"] and recalled.sf_id is not None:
+            return True
+        if row["op"] != "upsert":
+            return state.sf_id is None and recalled is None
+        return state.sf_id is not None and state.digests.get(row["facet"]) == digest(row["columns"])
+
+    async def _settle_locally(
+        self, assignment: Assignment, lane: Lane, members: Sequence[tuple[Item, RowState]]
+    ) -> None:
+        """Settles rows that need no call: applied before, equal to what is there, written by a recalled batch, or a delete of nothing."""
+        results: list[tuple[Result, RowState]] = []
+        for item, state in members:
+            recalled = lane.recalled.get(item.key)
+            if state.has(item.row):
+                results.append((Result(item, state.sf_id), state))
+            elif recalled is not None and recalled.sf_id is not None and recalled.version == item.row["version"]:
+                created = recalled.origin is Origin.ABSENT and state.sf_id is None
+                results.append((Result(item, recalled.sf_id, created), state))
+            else:
+                results.append((Result(item, state.sf_id), state))
+        await self._settle(assignment, lane, results, None)
+
+    async def _fly(
+        self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[tuple[Item, RowState]]
+    ) -> None:
+        touch = lambda: self._touch(assignment, lane)  # noqa: E731
+        members = await self._decide_origins(lane, members, touch)
+        members, nothing = await self._find_ends(members, touch)
+        assignment.check()
+        if nothing:
+            lane.batches += 1  # they leave the air in a settlement of their own
+            await self._settle(assignment, lane, [(Result(item), state) for item, state in nothing], None)
+        batch = self._batch(lane, operation, members)
+        if members:
+            await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
+            if failpoint.ARMED:
+                failpoint.hit("batch-planned")
+        rows = [(item, state.sf_id) for item, state in members]
+        if batch["path"] == "bulk":
+            results = await self._sending.by_bulk(batch, rows, operation, touch)
+        else:
+            results = await self._sending.by_collections(rows, operation, touch)
+        assignment.check()
+        if failpoint.ARMED:
+            failpoint.hit("batch-sent")
+        states = {item.key: state for item, state in members}
+        await self._settle(assignment, lane, [(result, states[result.item.key]) for result in results], batch)
+
+    async def _decide_origins(
+        self, lane: Lane, members: Sequence[tuple[Item, RowState]], touch: Callable[[], None]
+    ) -> list[tuple[Item, RowState]]:
+        """Decides where each row comes from before the first send; a foreign one is not touched."""
+        unknown = []
+        for item, state in members:
+            recalled = lane.recalled.get(item.key)
+            if state.sf_id is not None or state.epoch:
+                item.origin = Origin.OURS
+            elif recalled is not None:
+                item.origin = recalled.origin
+            elif item.origin is None:
+                unknown.append(item)
+        present = await self._sending.present([item.row["reference"] for item in unknown], touch) if unknown else {}
+        foreign: list[tuple[Item, RowState]] = []
+        for item in unknown:
+            item.origin = Origin.FOREIGN if item.row["reference"] in present else Origin.ABSENT
+        foreign = [member for member in members if member[0].origin is Origin.FOREIGN]
+        if foreign:
+            await self._refuse([item for item, _ in foreign], "FOREIGN_ROW")
+            for item, _ in foreign:
+                self._land_one(lane, item)
+        return [member for member in members if member[0].origin is not Origin.FOREIGN]
+
+    async def _find_ends(
+        self, members: Sequence[tuple[Item, RowState]], touch: Callable[[], None]
+    ) -> tuple[list[tuple[Item, RowState]], list[tuple[Item, RowState]]]:
+        """Finds the row ids of deletes and flags that only an unfinished batch of a former owner may have created.
+
+        Returns:
+            The members that can be sent, and those that turn out to have no row.
+        """
+        lost = [item for item, state in members if item.row["op"] != "upsert" and state.sf_id is None]
+        present = await self._sending.present([item.row["reference"] for item in lost], touch) if lost else {}
+        sent: list[tuple[Item, RowState]] = []
+        nothing: list[tuple[Item, RowState]] = []
+        for item, state in members:
+            if item.row["op"] == "upsert" or state.sf_id is not None:
+                sent.append((item, state))
+            elif item.row["reference"] in present:
+                sent.append((item, replace(state, sf_id=present[item.row["reference"]], epoch=state.epoch + 1)))
+            else:
+                nothing.append((item, state))
+        return sent, nothing
+
+    async def _refuse(self, items: Iterable[Item], code: str) -> None:
+        for item in items:
+            await self._reject(item, RowError(code, (), _ADVICE[code]))
+        await self._outputs.publisher.settle()
+
+    @staticmethod
+    def _land_one(lane: Lane, item: Item) -> None:
+        del lane.flying[item.row["reference"]]
+        item.finish()
+
+    def _batch(self, lane: Lane, operation: Operation, members: Sequence[tuple[Item, RowState]]) -> Batch:
+        together = not any(item.by_collections or item.attempts for item, _ in members)
+        bulk = together and operation != "delete" and len(members) >= self._bulk_from_rows
+        return {
+            "id": f"{lane.partition:03d}-{time.time_ns():x}-{os.getpid():x}-{next(self._numbers):x}",
+            "sobject": self._sending.sobject,
+            "operation": operation,
+            "facet": "owner",
+            "partition": lane.partition,
+            "state": "planned",
+            "path": "bulk" if bulk else "collections",
+            "job_id": None,
+            "rows": len(members),
+            "run": members[0][0].row["run"] if members else "",
+            "at": now_ms(),
+        }
+
+    # -- what became of it -------------------------------------------------------------------------------------------------------------
+
+    async def _settle(
+        self,
+        assignment: Assignment,
+        lane: Lane,
+        results: Sequence[tuple[Result, RowState]],
+        batch: Batch | None,
+    ) -> None:
+        """Makes the outcome of each row durable, outputs before states, and finishes its chunk; what is to be tried again is queued again.
+
+        ``batch`` is the journal entry, None for rows that needed no call.
+        """
+        changes: dict[bytes, bytes | None] = {}
+        again: list[Item] = []
+        for result, state in results:
+            if result.error is not None and await self._refused(result, state, changes):
+                again.append(result.item)
+            elif result.error is None and batch is not None and result.sf_id is None:
+                again.append(result.item)  # a job did not look at it
+            elif result.error is None:
+                await self._applied(result, state, changes, sent=batch is not None)
+        assignment.check()
+        await self._outputs.publisher.settle()
+        if failpoint.ARMED:
+            failpoint.hit("audit-durable")
+        if changes:
+            await self._rows.write(lane.partition, changes)
+        if failpoint.ARMED:
+            failpoint.hit("rows-durable")
+        if batch is not None and batch["rows"]:
+            await self._journal.finish(lane.partition, batch["id"], batch["rows"])
+        await self._forget(lane, [result.item for result, _ in results if result.item not in again])
+        assignment.check()
+        lane.land([result.item for result, _ in results])
+        for result, _ in results:
+            if result.item not in again:
+                result.item.finish()
+        for item in again:
+            item.attempts += 1
+            item.not_before = time.monotonic() + min(_RETRY_SECONDS * 2**item.attempts / 2, _RETRY_MOST)
+            for finished in lane.offer(item):
+                finished.finish()
+
+    async def _forget(self, lane: Lane, items: Iterable[Item]) -> None:
+        """Removes what is recalled of settled rows, and journal entries of a former owner that have no other row."""
+        touched = {recalled.batch for item in items if (recalled := lane.recall(item.key)) is not None}
+        for batch_id in touched - lane.open_batches():
+            await self._journal.finish(lane.partition, batch_id, lane.recalled_rows.pop(batch_id))
+
+    async def _applied(
+        self, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
+    ) -> None:
+        row = result.item.row
+        if state.has(row):
+            return  # said and done before
+        own = row["reference"]
+        if row["op"] == "delete":
+            changes[key_of(own)] = state.after(row, None, created=False).encode()
+            await self._outputs.audit("delete", row, "deleted", row_id=result.sf_id)
+            await self._outputs.fate("gone", own, epoch=state.epoch)
+            return
+        if row["op"] == "flag":
+            changes[key_of(own)] = state.after(row, state.sf_id, created=False).encode()
+            await self._outputs.audit("flag", row, "deleted", row_id=state.sf_id, columns=list(row["columns"]))
+            if state.sf_id is None:
+                await self._outputs.fate("gone", own, epoch=state.epoch)
+            return
+        sf_id = result.sf_id
+        assert sf_id is not None, "an applied upsert has an id"
+        created = state.sf_id is None
+        after = state.after(row, sf_id, created=created)
+        changes[key_of(own)] = after.encode()
+        what = "create" if created else "update" if sent or result.created else "unchanged"
+        await self._outputs.audit(what, row, "loaded", row_id=sf_id, columns=list(row["columns"]))
+        if created:
+            await self._outputs.fate("landed", own, sf_id=sf_id, epoch=after.epoch)
+
+    async def _refused(self, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:
+        """What to do about a refused row; True when it is to be sent again."""
+        item, error = result.item, result.error
+        assert error is not None
+        row = item.row
+        match handling(error, self._external_id, by_id=row["op"] == "delete" or state.sf_id is not None):
+            case (
+                Handling.RETRY_LOCK
+                | Handling.RETRY_LATER
+                | Handling.DUPLICATE_OWN_ID
+                | Handling.QUOTA
+                | Handling.STORAGE
+            ):
+                return True
+            case Handling.GONE if row["op"] == "delete":
+                result.error = None
+                await self._applied(result, state, changes, sent=True)
+                return False
+            case Handling.GONE:
+                error = RowError("TARGET_ROW_DELETED", (), _ADVICE["TARGET_ROW_DELETED"])
+            case Handling.PARENT_GONE:
+                error = RowError("PARENT_ROW_DELETED", error.fields, _ADVICE["PARENT_ROW_DELETED"])
+        await self._reject(item, error)
+        return False
+
+    async def _reject(self, item: Item, error: RowError) -> None:
+        row = item.row
+        message = f"{error.message} ({', '.join(error.fields)})" if error.fields else error.message
+        position = {"topic": self._rows.source, "partition": -1, "offset": item.offset}
+        await self._outputs.reject(STAGE, row["reference"], error.code, message, item.raw, cast("Any", position))
+        await self._outputs.audit("reject", row, "rejected", code=error.code, columns=list(error.fields))
+        await self._outputs.fate("rejected", row["reference"], version=row["version"], code=error.code)
+
+
+def _journaled(item: Item, state: RowState) -> BatchRow:
+    row = item.row
+    return {
+        "reference": row["reference"],
+        "facet": row["facet"],
+        "version": row["version"],
+        "op": row["op"],
+        "origin": str(item.origin),
+        "sf_id": state.sf_id,
+        "topic_offset": item.offset,
+    }

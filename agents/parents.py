@@ -1,0 +1,252 @@
+"""What one partition of ``refs`` knows of parents and their waiting children, and what each message makes of it.
+
+Pure but for the state it is given: messages in, effects out; `agents.resolve` carries them out. The parent's fate and its children come through the same topic
+under the same key, so everything about one parent is seen in order.
+
+Keys: ``P|<parent>`` holds the fate; ``W|<parent> NUL <child>|<facet>`` a waiting child, as it arrived.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
+
+import orjson
+
+from topics.messages import Ready, Waiting
+
+PAGE: Final = 500
+PLACEHOLDER_MARK: Final = ":~"
+_CHILD: Final = struct.Struct(">?q41s")  # placed at a placeholder, waiting since (ms), version
+
+
+class State(Protocol):
+    """The state of one partition; writes belong to the chunk that is being handled."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def put(self, key: bytes, value: bytes | None) -> None: ...
+
+    def scan(self, group: bytes, *, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]: ...
+
+
+class Forward(NamedTuple):
+    """The parent's id is known: set it in the row and send it on."""
+
+    waiting: Waiting
+    sf_id: str
+    relinked: bool
+
+
+class Hop(NamedTuple):
+    """The source has no such parent: wait for its placeholder instead."""
+
+    waiting: Waiting
+
+
+class Hold(NamedTuple):
+    """The child can't go on now; it stays here, by name."""
+
+    row: Ready
+    parent: str
+    code: str
+
+
+class Refuse(NamedTuple):
+    """The map says that a child of an absent parent is rejected."""
+
+    row: Ready
+    parent: str
+
+
+class Create(NamedTuple):
+    """Somebody waits for a placeholder that nobody has asked for yet."""
+
+    parent: str
+    run: str
+
+
+class Continue(NamedTuple):
+    """More children than one page: go on after ``cursor``, in a message to ourselves."""
+
+    parent: str
+    cursor: str
+
+
+class Lookup(NamedTuple):
+    """Ask the source for this parent."""
+
+    parent: str
+    run: str
+
+
+Effect: TypeAlias = Forward | Hop | Hold | Refuse | Create | Continue | Lookup
+
+_HELD: Final = {"rejected": "PARENT_REJECTED", "gone": "PARENT_GONE", "absent": "PARENT_ABSENT"}
+
+
+@dataclass
+class _Unknown:
+    """A parent somebody waits for and nobody has spoken of; times in ms."""
+
+    since: int
+    run: str
+    asked: bool = False
+    held: bool = False
+
+
+class Parents:
+    """Parents and children of one partition.
+
+    Arguments:
+        state: reads and writes of the partition.
+        decode: a stored message and the key it travelled under (its parent) to the child's message.
+        stored: every key and value that the partition held when it was opened.
+    """
+
+    def __init__(
+        self, state: State, decode: Callable[[bytes, bytes], Waiting], stored: Iterator[tuple[bytes, bytes]]
+    ) -> None:
+        self._state = state
+        self._decode = decode
+        self._unknown: dict[str, _Unknown] = {}
+        unreleased: set[str] = set()
+        for key, value in stored:
+            if key.startswith(b"W|") and self._remember(key, value):
+                unreleased.add(_parent_of(key).decode())
+        #: Parents that have landed and still have children: their release was cut short.
+        self.unreleased = [Continue(parent, "") for parent in sorted(unreleased)]
+
+    def _remember(self, key: bytes, value: bytes) -> bool:
+        parent = _parent_of(key).decode()
+        since = _CHILD.unpack_from(value)[1]
+        fate = self._fate(parent).get("fate")
+        if fate is None:
+            known = self._unknown.get(parent)
+            if known is None:
+                self._unknown[parent] = _Unknown(since, self._child(key, value)["row"]["run"])
+            else:
+                known.since = min(known.since, since)
+        return bool(fate == "landed")
+
+    # -- messages ----------------------------------------------------------------------------------------------------------------------
+
+    def waiting(self, message: Waiting, raw: bytes, now: int) -> Iterator[Effect]:
+        """A child arrives. ``raw`` is the message as it came, to be stored; ``now`` its time in ms."""
+        parent = message["parent"]
+        fate = self._fate(parent)
+        name = fate.get("fate")
+        if name == "landed":
+            yield Forward(message, cast("str", fate["id"]), relinked=False)
+            return
+        key = b"W|%s\0%s|%s" % (parent.encode(), message["child"].encode(), message["row"]["facet"].encode())
+        version = message["row"]["version"].encode()
+        earlier = self._state.get(key)
+        if earlier is not None and _CHILD.unpack_from(earlier)[2] > version:
+            return  # an older version of what already waits here
+        yield from self._settle(fate, key, message, raw, _CHILD.pack(False, now, version), now)
+
+    def _settle(
+        self, fate: dict[str, Any], key: bytes, message: Waiting, raw: bytes, head: bytes, now: int
+    ) -> Iterator[Effect]:
+        parent, row, name = message["parent"], message["row"], fate.get("fate")
+        if name == "absent" and message["on_absent"] == "placeholder":
+            # It stays registered: should the parent appear, the child is relinked.
+            self._state.put(key, _CHILD.pack(True, now, row["version"].encode()) + raw)
+            yield Hop(message)
+            return
+        if name == "absent" and message["on_absent"] == "reject":
+            self._state.put(key, None)
+            yield Refuse(row, parent)
+            return
+        self._state.put(key, head + raw)
+        if name is not None:
+            yield Hold(row, parent, _HELD[name])
+            return
+        known = self._unknown.get(parent)
+        if known is None:
+            self._unknown[parent] = _Unknown(now, row["run"])
+            if PLACEHOLDER_MARK in parent:
+                yield Create(parent, row["run"])
+        elif known.held:
+            yield Hold(row, parent, "WAITING_FOR_PARENT")
+
+    def landed(self, parent: str, sf_id: str, epoch: int, now: int) -> Iterator[Effect]:
+        """The parent has row ``sf_id``; ``epoch`` counts how often it was created. Beats everything but a later Gone."""
+        fate = self._fate(parent)
+        if fate.get("fate") == "gone" and epoch <= fate["epoch"]:
+            return
+        self._put(parent, {"fate": "landed", "id": sf_id, "epoch": epoch})
+        yield from self.release(parent, "", now)
+
+    def rejected(self, parent: str, code: str, now: int) -> Iterator[Effect]:
+        """The parent was rejected: its children are held, until it lands after all."""
+        if self._fate(parent).get("fate") != "landed":
+            self._put(parent, {"fate": "rejected", "code": code})
+            yield from self.release(parent, "", now)
+
+    def gone(self, parent: str, epoch: int, now: int) -> Iterator[Effect]:
+        """The parent's row of that epoch no longer exists."""
+        fate = self._fate(parent)
+        if fate.get("epoch", 0) <= epoch:
+            self._put(parent, {"fate": "gone", "epoch": epoch})
+            yield from self.release(parent, "", now)
+
+    def absent(self, parent: str, now: int) -> Iterator[Effect]:
+        """The source says that it has no such parent."""
+        if self._fate(parent).get("fate") is None:
+            self._put(parent, {"fate": "absent"})
+            yield from self.release(parent, "", now)
+
+    def release(self, parent: str, cursor: str, now: int) -> Iterator[Effect]:
+        """Applies the parent's fate to a page of its children, those after ``cursor``."""
+        fate = self._fate(parent)
+        name = fate.get("fate")
+        if name is None:
+            return
+        self._unknown.pop(parent, None)
+        group = b"W|" + parent.encode()
+        page = self._state.scan(group, after=cursor.encode() if cursor else None, limit=PAGE)
+        for key, value in page:
+            placed = _CHILD.unpack_from(value)[0]
+            if name == "landed":
+                self._state.put(key, None)
+                yield Forward(self._child(key, value), cast("str", fate["id"]), relinked=placed)
+            elif not placed:
+                yield from self._settle(
+                    fate, key, self._child(key, value), value[_CHILD.size :], value[: _CHILD.size], now
+                )
+        if len(page) == PAGE:
+            yield Continue(parent, page[-1][0].decode())
+
+    # -- time --------------------------------------------------------------------------------------------------------------------------
+
+    def overdue(self, now: int, lookup_after: float, hold_after: float) -> Iterator[Effect]:
+        """What has waited too long, in seconds: first its parent is looked up, then its children are held by name."""
+        for parent, known in self._unknown.items():
+            waited = (now - known.since) / 1000
+            if waited >= lookup_after and not known.asked and PLACEHOLDER_MARK not in parent:
+                known.asked = True
+                yield Lookup(parent, known.run)
+            if waited >= hold_after and not known.held:
+                known.held = True
+                for key, value in self._state.scan(b"W|" + parent.encode(), after=None, limit=1 << 62):
+                    yield Hold(self._child(key, value)["row"], parent, "WAITING_FOR_PARENT")
+
+    # -- state -------------------------------------------------------------------------------------------------------------------------
+
+    def _fate(self, parent: str) -> dict[str, Any]:
+        found = self._state.get(b"P|" + parent.encode())
+        return orjson.loads(found) if found is not None else {}
+
+    def _put(self, parent: str, fate: dict[str, Any]) -> None:
+        self._state.put(b"P|" + parent.encode(), orjson.dumps(fate))
+
+    def _child(self, key: bytes, value: bytes) -> Waiting:
+        return self._decode(value[_CHILD.size :], _parent_of(key))
+
+
+def _parent_of(key: bytes) -> bytes:
+    return key[2:].partition(b"\0")[0]

@@ -1,0 +1,177 @@
+"""The resolve agent: gives waiting rows the Salesforce ids of their parents, and keeps the others until they can have them.
+
+Parked is state, not a withheld ack. What a message means is in `agents.parents`; here its effects are carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from agents.outputs import Outputs, now_ms, position_of, row_of
+from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
+from mapping.document import MapDocument
+from mapping.plan import placeholder_row
+from state.table import Partition, StateTable
+from topics import reference
+from topics.codec import Undecodable
+from topics.messages import Need, Waiting
+from topics.version import Version
+from transport.assignment import StaleAssignment
+from transport.chunk import Chunk
+
+STAGE: Final = "resolve"
+_TICK_SECONDS: Final = 1.0
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _View:
+    """A partition's state as `Parents` sees it: writes go to the chunk at hand."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.partition = partition
+        self.chunk: Chunk | None = None
+        self.get = partition.get
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        assert self.chunk is not None, "state is written while a chunk is handled"
+        self.partition.put(self.chunk, key, value)
+
+    def scan(self, group: bytes, *, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
+        return self.partition.scan(group, after=after, limit=limit)
+
+
+class Resolve:
+    """Resolves parents.
+
+    Arguments:
+        outputs: where resolved rows go.
+        table: the state table bound to ``refs``.
+        document: the map, for its placeholders.
+        lookup_after: seconds a child waits before its parent is looked up in the source.
+        hold_after: seconds before it counts as held.
+    """
+
+    def __init__(
+        self, outputs: Outputs, table: StateTable, document: MapDocument, *, lookup_after: float, hold_after: float
+    ) -> None:
+        self._outputs = outputs
+        self._table = table
+        self._document = document
+        self._lookup_after = lookup_after
+        self._hold_after = hold_after
+        self._open: dict[int, tuple[_View, Parents]] = {}
+        self._refs = outputs.catalogue.refs
+
+    def _parents(self, number: int) -> tuple[_View, Parents]:
+        partition = self._table.partition(number)
+        known = self._open.get(number)
+        if known is None or known[0].partition is not partition:
+            view = _View(partition)
+            known = self._open[number] = (view, Parents(view, self._decode, partition.items(b"W|")))
+        return known
+
+    def _decode(self, raw: bytes, key: bytes) -> Waiting:
+        return cast("Waiting", self._outputs.codec.decode(raw, topic=self._refs, key=key)[1])
+
+    async def handle(self, chunk: Chunk) -> None:
+        view, parents = self._parents(chunk.tp.partition)
+        view.chunk = chunk
+        for record in chunk.records:
+            try:
+                name, message = self._outputs.codec.decode(record.value, topic=self._refs, key=record.key)
+            except Undecodable as exc:
+                await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
+                continue
+            # State is read and written here without an await; only then are the effects sent.
+            for effect in list(self._effects(parents, name, message, record)):
+                await self._carry_out(effect)
+            chunk.assignment.check()
+        chunk.done()
+
+    async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
+        await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
+
+    @staticmethod
+    def _effects(parents: Parents, name: str, message: dict[str, Any], record: Any) -> Iterable[Effect]:
+        now, parent = record.timestamp, message["parent"]
+        match name:
+            case "waiting":
+                return parents.waiting(cast("Waiting", message), record.value, now)
+            case "landed":
+                return parents.landed(parent, message["sf_id"], message["epoch"], now)
+            case "rejected":
+                return parents.rejected(parent, message["code"], now)
+            case "gone":
+                return parents.gone(parent, message["epoch"], now)
+            case "absent":
+                return parents.absent(parent, now)
+            case "release":
+                return parents.release(parent, message["cursor"], now)
+            case _:
+                raise TypeError(f"refs carries no message {name}")
+
+    async def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Forward(waiting, sf_id, relinked):
+                await self._forward(waiting, sf_id, relinked=relinked)
+            case Hop(waiting):
+                object_, _ = reference.split(waiting["parent"])
+                stand_in = self._document.placeholders[object_].reference
+                need: Need = {"column": waiting["column"], "parent": stand_in, "on_absent": "hold"}
+                await self._outputs.waiting(waiting["row"], [need, *waiting["left"]])
+            case Hold(row, parent, code):
+                await self._outputs.audit("hold", row, "held", code=code, detail=parent)
+            case Refuse(row, parent):
+                await self._outputs.audit("reject", row, "rejected", code="PARENT_ABSENT", detail=parent)
+                await self._outputs.fate("rejected", row["reference"], version=row["version"], code="PARENT_ABSENT")
+            case Create(parent, run):
+                await self._create_placeholder(parent, run)
+            case Continue(parent, cursor):
+                await self._outputs.fate("release", parent, cursor=cursor)
+            case Lookup(parent, run):
+                object_, vp_id = reference.split(parent)
+                await self._outputs.extract("lookup", object_, run, vp_id)
+
+    async def _forward(self, waiting: Waiting, sf_id: str, *, relinked: bool) -> None:
+        row = waiting["row"]
+        row["columns"][waiting["column"]] = sf_id
+        if relinked:
+            version = Version.decode(row["version"])
+            row["version"] = version._replace(resolution=version.resolution + 1).encode()
+        if waiting["left"]:
+            await self._outputs.waiting(row, waiting["left"])
+        else:
+            await self._outputs.ready(row)
+
+    async def _create_placeholder(self, parent: str, run: str) -> None:
+        object_, _ = reference.split(parent)
+        sobject = self._document.objects[object_].target
+        columns = placeholder_row(self._document, object_, run)
+        # No source record made it, so no version of one can be newer than the next: a fixed one keeps it as it is.
+        version = Version(_BEGINNING).encode()
+        await self._outputs.ready(row_of(object_, sobject, parent, version, run, None, columns=columns))
+
+    async def _reject_poison(self, record: Any, code: str) -> None:
+        own = (record.key or b"unknown:?").decode(errors="replace")
+        advice = "these bytes are no message of Carryover; find out who wrote them to this topic"
+        await self._outputs.reject(STAGE, own, code, advice, record.value or b"", position_of(record))
+
+    async def tick(self) -> None:
+        """Looks up parents that are waited for, holds what waits too long, and goes on with releases; runs until cancelled."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            for partition in self._table.partitions():
+                try:
+                    _, parents = self._parents(partition.number)
+                    due: list[Effect] = [
+                        *parents.unreleased,
+                        *parents.overdue(now_ms(), self._lookup_after, self._hold_after),
+                    ]
+                    parents.unreleased.clear()
+                    for effect in due:
+                        await self._carry_out(effect)
+                except StaleAssignment:
+                    continue

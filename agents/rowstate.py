@@ -1,0 +1,75 @@
+"""What is known of a row in Salesforce that we have written, and the guard that keeps older versions from overwriting newer ones.
+
+Pure. Stored under ``R|<reference>`` in the state table of the row's topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final
+
+import orjson
+
+from topics.messages import Ready, Value
+
+_SORTED: Final = orjson.OPT_SORT_KEYS
+
+
+class Origin(StrEnum):
+    """Where a row came from, decided before anything was sent for it; rollback believes only this."""
+
+    ABSENT = "absent"  # it was not there: whatever is there now, we made
+    OURS = "ours"
+    FOREIGN = "foreign"
+
+
+@dataclass
+class RowState:
+    """One row of ours.
+
+    Attributes:
+        sf_id: its Salesforce id, None when it is deleted or was never there.
+        epoch: how often it was created.
+        versions: the newest version applied, by facet; a delete leaves its version behind.
+        digests: what that version wrote, by facet.
+    """
+
+    sf_id: str | None = None
+    epoch: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        return orjson.dumps([self.sf_id, self.epoch, self.versions, self.digests])
+
+    @classmethod
+    def decode(cls, data: bytes | None) -> RowState:
+        """The state that `encode` wrote; an empty one for None."""
+        return cls(*orjson.loads(data)) if data is not None else cls()
+
+    def has(self, row: Ready) -> bool:
+        """Whether this version of the row, or a newer one, has been applied."""
+        return row["version"] <= self.versions.get(row["facet"], "")
+
+    def after(self, row: Ready, sf_id: str | None, *, created: bool) -> RowState:
+        """The state once ``row`` has been applied as ``sf_id`` (None: the row is gone)."""
+        facet = row["facet"]
+        return RowState(
+            sf_id,
+            self.epoch + created,
+            self.versions | {facet: row["version"]},
+            self.digests | {facet: digest(row["columns"]) if row["op"] == "upsert" else ""},
+        )
+
+
+def digest(columns: Mapping[str, Value]) -> str:
+    """A fingerprint of what a row writes; equal content gives equal text."""
+    return blake2b(orjson.dumps(columns, option=_SORTED), digest_size=12).hexdigest()
+
+
+def key_of(reference: str) -> bytes:
+    """The state table's key of a row."""
+    return b"R|" + reference.encode()

@@ -1,0 +1,260 @@
+"""Sends one batch to Salesforce, by collections or as a Bulk job, and says what became of each row.
+
+Called once the journal is durable. Every call here may be made twice: upserts go by external id, updates and deletes by row id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+from agents.journal import Journal
+from agents.lane import Item, Operation
+from connectors.errors import ConnectorError, NotFound, QuotaExhausted, RequestRefused, StorageExhausted
+from connectors.salesforce.bulk import Bulk, JobInfo
+from connectors.salesforce.bulk import Operation as BulkOperation
+from connectors.salesforce.collections import MOST_ROWS, Collections
+from connectors.salesforce.csv_rows import CellRefused, CsvRows
+from connectors.salesforce.row_errors import RowError
+from connectors.salesforce.session import Salesforce
+from topics.messages import Batch
+from transport import failpoint
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_PAUSE_FIRST: Final = 0.5
+_PAUSE_MOST: Final = 30.0
+_PAUSE_QUOTA: Final = 60.0
+_SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS"})
+
+
+@dataclass
+class Result:
+    """What became of one row: written as ``sf_id``, refused with ``error``, or neither (send it again)."""
+
+    item: Item
+    sf_id: str | None = None
+    created: bool = False
+    error: RowError | None = None
+
+
+class Written(NamedTuple):
+    """A row of a job's results."""
+
+    sf_id: str | None
+    created: bool
+    error: RowError | None
+
+
+class Sending:
+    """Sends batches of one Salesforce object.
+
+    Arguments:
+        salesforce: an open connection.
+        sobject: API name.
+        external_id: the column that holds our reference.
+        create_only: columns that may be sent only with a new row.
+        journal: where the steps of a Bulk job become durable.
+    """
+
+    def __init__(
+        self, salesforce: Salesforce, sobject: str, external_id: str, create_only: Sequence[str], journal: Journal
+    ) -> None:
+        self._salesforce = salesforce
+        self.sobject = sobject
+        self._external_id = external_id
+        self._select = f"SELECT Id, {external_id} FROM {sobject}"  # noqa: S608 - names of the confirmed map
+        self._create_only = frozenset(create_only)
+        self._journal = journal
+        self.collections = Collections(salesforce)
+        self.bulk = Bulk(salesforce)
+
+    async def present(self, references: Sequence[str], touch: Callable[[], None]) -> dict[str, str]:
+        """The Salesforce ids of rows that the org has under our external id, by reference."""
+        rows = await self.insist(lambda: self._salesforce.query_in(self._select, self._external_id, references), touch)
+        return {row[self._external_id]: row["Id"] for row in rows}
+
+    async def insist(self, call: Callable[[], Awaitable[_T]], touch: Callable[[], None]) -> _T:
+        """Repeats ``call`` until it goes through or is refused for good.
+
+        Not given up: an unreachable org, a used-up quota and full storage are waited for, however long; ``touch`` is called
+        on each round so that the watchdog knows.
+
+        Raises:
+            connectors.errors.RequestRefused: the same call will be refused again.
+            connectors.errors.NotFound: what it names does not exist.
+        """
+        pause = _PAUSE_FIRST
+        while True:
+            try:
+                return await call()
+            except (RequestRefused, NotFound) as exc:
+                if exc.code not in _SCHEMA_CODES:
+                    raise
+                wait = _PAUSE_MOST  # the org's schema or our rights have changed: rejecting every row would help nobody
+                log.error("%s is waiting: %s", self.sobject, exc)
+            except (QuotaExhausted, StorageExhausted) as exc:
+                wait = exc.retry_after or _PAUSE_QUOTA
+                log.error("%s is paused for %.0f s: %s", self.sobject, wait, exc)
+            except ConnectorError as exc:
+                wait = exc.retry_after or random.uniform(pause / 2, pause)
+                pause = min(pause * 2, _PAUSE_MOST)
+                log.warning("%s is waiting %.1f s: %s", self.sobject, wait, exc)
+            touch()
+            await asyncio.sleep(wait)
+            touch()
+
+    def _values(self, item: Item, operation: Operation) -> dict[str, Any]:
+        values = dict(item.row["columns"])
+        if operation == "update":
+            values = {name: value for name, value in values.items() if name not in self._create_only}
+        else:
+            values.update(item.row["insert_only"])
+        values[self._external_id] = item.row["reference"]
+        return values
+
+    # -- collections -------------------------------------------------------------------------------------------------------------------
+
+    async def by_collections(
+        self, items: Sequence[tuple[Item, str | None]], operation: Operation, touch: Callable[[], None]
+    ) -> list[Result]:
+        """Sends ``items`` (each with its row id, where it has one) 200 a call."""
+        results: list[Result] = []
+        for start in range(0, len(items), MOST_ROWS):
+            results += await self._call(items[start : start + MOST_ROWS], operation, touch)
+            if failpoint.ARMED:
+                failpoint.hit("collections-sent")
+        return results
+
+    async def _call(
+        self, items: Sequence[tuple[Item, str | None]], operation: Operation, touch: Callable[[], None]
+    ) -> list[Result]:
+        try:
+            answers = await self.insist(lambda: self._write(items, operation), touch)
+        except (RequestRefused, NotFound) as exc:
+            if len(items) == 1:
+                return [Result(items[0][0], error=RowError(exc.code or "REFUSED", (), exc.what))]
+            # One row makes the whole request unreadable to Salesforce: halve until it stands alone.
+            half = len(items) // 2
+            return [
+                *await self._call(items[:half], operation, touch),
+                *await self._call(items[half:], operation, touch),
+            ]
+        return [
+            Result(item, answer.id or sf_id, bool(answer.created), None if answer.success else answer.errors[0])
+            for (item, sf_id), answer in zip(items, answers, strict=True)
+        ]
+
+    async def _write(self, items: Sequence[tuple[Item, str | None]], operation: Operation) -> list[Any]:
+        if operation == "delete":
+            return await self.collections.delete([sf_id or "" for _, sf_id in items])
+        rows = [self._values(item, operation) for item, _ in items]
+        if operation == "upsert":
+            return await self.collections.upsert(self.sobject, self._external_id, rows)
+        for row, (_, sf_id) in zip(rows, items, strict=True):
+            row["Id"] = sf_id
+        return await self.collections.update(self.sobject, rows)
+
+    # -- Bulk --------------------------------------------------------------------------------------------------------------------------
+
+    async def by_bulk(
+        self, batch: Batch, items: Sequence[tuple[Item, str | None]], operation: Operation, touch: Callable[[], None]
+    ) -> list[Result]:
+        """Sends ``items`` as one Bulk job; each step that another worker would need to know is durable before the next.
+
+        Not for deletes: their result files name rows by Salesforce id only.
+        """
+        insist, upload = self.insist, self._upload(items, operation)
+        external = self._external_id if operation == "upsert" else None
+        job = await insist(lambda: self.bulk.create(self.sobject, cast("BulkOperation", operation), external), touch)
+        if failpoint.ARMED:
+            failpoint.hit("job-created")
+        await self._journal.note(batch, "created", job)
+        if failpoint.ARMED:
+            failpoint.hit("job-id-durable")
+        try:
+            await self.bulk.upload(job, upload)
+            if failpoint.ARMED:
+                failpoint.hit("job-uploaded")
+            await self.bulk.close(job)
+        except ConnectorError as exc:
+            log.warning("an upload of %s broke off (%s)", self.sobject, exc)
+            await self.abort_if_open(job, touch)
+        if failpoint.ARMED:
+            failpoint.hit("job-closed")
+        info = await self.wait(job, touch)
+        if failpoint.ARMED:
+            failpoint.hit("job-complete")
+        if info is not None and info.state == "Failed":
+            log.warning("a Bulk job of %s failed (%s); its open rows go by collections", self.sobject, info.reason)
+        found = await self.results(job, touch) if info is not None else {}
+        if failpoint.ARMED:
+            failpoint.hit("results-read")
+        results = []
+        for item, sf_id in items:
+            known = found.get(item.row["reference"])
+            if known is None:
+                # A failed job refuses what it did not look at as a whole; by collections each row gets its own answer.
+                item.by_collections = True
+                results.append(Result(item))
+            else:
+                results.append(Result(item, known.sf_id or sf_id, known.created, known.error))
+        return results
+
+    def _upload(self, items: Sequence[tuple[Item, str | None]], operation: Operation) -> bytes:
+        rows = [self._values(item, operation) for item, _ in items]
+        columns = [*dict.fromkeys(name for row in rows for name in row)]
+        upload = CsvRows(["Id", *columns] if operation == "update" else columns, most_rows=len(items))
+        for row, (_, sf_id) in zip(rows, items, strict=True):
+            if operation == "update":
+                row["Id"] = sf_id
+            # A row that can't travel as CSV, or has no room, is missing from the results and goes by collections then.
+            with contextlib.suppress(CellRefused):
+                upload.add(row)
+        return upload.data()
+
+    async def abort_if_open(self, job: str, touch: Callable[[], None]) -> None:
+        """Aborts a job whose upload may or may not have arrived; one that is closed already is left to run."""
+        info = await self.info(job, touch)
+        if info is not None and info.state == "Open":
+            with contextlib.suppress(RequestRefused, NotFound):
+                await self.insist(lambda: self.bulk.abort(job), touch)
+
+    async def info(self, job: str, touch: Callable[[], None]) -> JobInfo | None:
+        """The job as it stands, None when Salesforce no longer knows it."""
+        try:
+            return await self.insist(lambda: self.bulk.info(job), touch)
+        except NotFound:
+            return None
+
+    async def wait(self, job: str, touch: Callable[[], None]) -> JobInfo | None:
+        """Waits until a closed job is done; None when Salesforce no longer knows it."""
+        pause = 0.1
+        while True:
+            info = await self.info(job, touch)
+            if info is None or info.done:
+                return info
+            touch()
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 5.0)
+
+    async def results(self, job: str, touch: Callable[[], None]) -> dict[str, Written]:
+        """The rows that a done job has written or refused, by reference; about others it says nothing."""
+
+        async def read() -> dict[str, Written]:
+            found: dict[str, Written] = {}
+            async for landed in self.bulk.successful(job):
+                found[landed.columns.get(self._external_id, "")] = Written(landed.id, landed.created, None)
+            async for failed in self.bulk.failed(job):
+                found[failed.columns.get(self._external_id, "")] = Written(
+                    failed.id or None, created=False, error=failed.error
+                )
+            return found
+
+        return await self.insist(read, touch)

@@ -1,0 +1,90 @@
+"""The census: does the ledger know exactly the records that the source holds?
+
+Owns the comparison and what follows from it. Ids only are read, page by page. The source goes on changing meanwhile and
+paging skips rows when earlier ones are deleted, so a difference is a question, not a finding: each id is asked for by
+name (an `extract` lookup), and the census is taken again until nothing differs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple, Protocol
+
+from topics.codec import Codec
+
+RESOURCES: Mapping[str, str] = {"practice": "practices", "patient": "patients"}
+"""What the source's API calls each object's records."""
+
+MOST_LOOKUPS = 10_000
+"""Ids asked for after one census; the next one finds the rest."""
+
+
+class Census(NamedTuple):
+    """What one census of an object found.
+
+    Attributes:
+        object: Which object.
+        at: When it was taken, ms since 1970.
+        listed: How many records the source listed.
+        missing: Ids that the source lists and the ledger has not seen, sorted.
+        extra: Ids that the ledger has as present and the source doesn't list, sorted.
+    """
+
+    object: str
+    at: int
+    listed: int
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+
+
+class IdPage(Protocol):
+    """A page of a listing; `connectors.visual_practice.Page` is one."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Each with at least an `id`."""
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a page after this one."""
+
+
+class Source(Protocol):
+    """The part of the source's client that a census needs."""
+
+    async def page(
+        self, resource: str, *, page: int = 1, sort: str = "updated_at", fields: tuple[str, ...] | None = None
+    ) -> IdPage:
+        """One page of a resource's live records."""
+
+
+def compare(object_: str, at: int, listed: AbstractSet[str], known: AbstractSet[str]) -> Census:
+    """The census that follows from the source's ids and the ledger's; both are held in memory."""
+    return Census(object_, at, len(listed), tuple(sorted(listed - known)), tuple(sorted(known - listed)))
+
+
+async def list_ids(source: Source, object_: str) -> set[str]:
+    """Ids of all records that the source lists for an object now, read in the order of ids.
+
+    Raises:
+        ConnectorError: The source can't be read.
+    """
+    found: set[str] = set()
+    number = 1
+    while True:
+        page = await source.page(RESOURCES[object_], page=number, sort="id", fields=("id",))
+        found.update(str(record["id"]) for record in page.records)
+        if not page.has_next:
+            return found
+        number += 1
+
+
+def lookups(census: Census, codec: Codec, topic: str) -> Iterable[tuple[bytes, bytes]]:
+    """Key and value of the `extract` messages that ask for every id that differs, up to `MOST_LOOKUPS`."""
+    run = f"census-{census.at}"
+    key = census.object.encode()
+    for vp_id in (*census.missing, *census.extra)[:MOST_LOOKUPS]:
+        value = {"kind": "lookup", "object": census.object, "vp_id": vp_id, "run": run, "at": int(time.time() * 1000)}
+        yield key, codec.encode("extract", value, topic=topic, key=key)

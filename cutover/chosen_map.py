@@ -1,0 +1,26 @@
+"""The map that this cutover uses, and the hash by which a run is tied to it."""
+
+from __future__ import annotations
+
+from cutover.settings import Settings, SettingsError
+from mapping.document import MapDocument, default_map_text, load_map
+
+
+def read_map(settings: Settings) -> tuple[MapDocument, str]:
+    """The map document and its hash (of its content, not of its comments).
+
+    Raises:
+        SettingsError: The file named by cutover.map can't be read.
+        MapErrors: It can be read but isn't right.
+    """
+    path = settings.cutover.map
+    if path is None:
+        text, name = default_map_text(), "the default map"
+    else:
+        try:
+            text, name = path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise SettingsError(f"cutover.map names {path}, which can't be read: {reason}.") from None
+    document = load_map(text, name)
+    return document, document.hash

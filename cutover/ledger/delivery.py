@@ -1,0 +1,148 @@
+"""The rules of conservation: what a delivery's state is, and how each message changes it.
+
+Pure. A delivery is one record on its way to one row in Salesforce. Changes and operations may be seen in any order and
+any number of times, as topics are read side by side and stages repeat themselves after a crash: the result is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+from typing import Any
+
+STATES = ("in_flight", "held", "loaded", "rejected", "skipped", "deleted", "superseded")
+"""Every delivery is in exactly one."""
+
+FINALITY: Mapping[str | None, int] = {None: 0, "held": 0, "superseded": 1}
+"""At one version a final outcome outranks a hold, whichever was told later: a stage that repeats itself after a crash
+says `held` again about what has landed since. All other outcomes rank 2; of equals the later one counts."""
+
+CHECKS = frozenset({"verify", "mismatch"})
+
+
+class Delivery:
+    """One record on its way to one row; field by field a row of the table `deliveries`.
+
+    Attributes:
+        source_version: Newest version seen in the source; None when only operations tell of it.
+        version, outcome, what, code, detail, row_id, at: The newest outcome; outcome None after a release.
+        loaded_version, loaded_at: What Salesforce has now; None when nothing, or no longer.
+        verified_version, verified_at, verified_fields, mismatch: The newest check; `mismatch` names columns, by comma.
+    """
+
+    __slots__ = (
+        "at",
+        "code",
+        "detail",
+        "loaded_at",
+        "loaded_version",
+        "mismatch",
+        "object",
+        "origin",
+        "outcome",
+        "reference",
+        "row_id",
+        "sobject",
+        "source_op",
+        "source_version",
+        "verified_at",
+        "verified_fields",
+        "verified_version",
+        "version",
+        "what",
+    )
+
+    def __init__(self, reference: str, sobject: str, object_: str) -> None:
+        self.reference = reference
+        self.sobject = sobject
+        self.object = object_
+        self.source_version: str | None = None
+        self.source_op: str | None = None
+        self.origin: str | None = None
+        self.version: str | None = None
+        self.outcome: str | None = None
+        self.what: str | None = None
+        self.code: str | None = None
+        self.detail: str | None = None
+        self.row_id: str | None = None
+        self.at = 0
+        self.loaded_version: str | None = None
+        self.loaded_at: int | None = None
+        self.verified_version: str | None = None
+        self.verified_at = 0
+        self.verified_fields = 0
+        self.mismatch: str | None = None
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`: what became of the newest version."""
+        if self.outcome is None or self.version is None:
+            return "in_flight"
+        if self.source_version is not None and self.version < self.source_version:
+            return "in_flight"
+        return self.outcome
+
+    def see(self, version: str, op: str, origin: str) -> None:
+        """Take in one version that the extract read from the source."""
+        if self.source_version is None or version > self.source_version:
+            self.source_version, self.source_op, self.origin = version, op, origin
+
+    def settle(self, operation: Mapping[str, Any]) -> None:
+        """Take in one operation."""
+        if operation["what"] in CHECKS:
+            self._check(operation)
+            return
+        version, outcome = operation["version"], operation["outcome"]
+        if operation["row_id"]:
+            self.row_id = operation["row_id"]
+        if outcome == "loaded" and (self.loaded_version is None or version > self.loaded_version):
+            self.loaded_version, self.loaded_at = version, operation["at"]
+        elif outcome == "deleted" and self.loaded_version is not None and version >= self.loaded_version:
+            self.loaded_version = self.loaded_at = None
+        now = (self.version or "", FINALITY.get(self.outcome, 2), self.at)
+        if (version, FINALITY.get(outcome, 2), operation["at"]) >= now:
+            self.version, self.outcome, self.at = version, outcome, operation["at"]
+            self.what, self.code, self.detail = operation["what"], operation["code"], operation["detail"]
+
+    def counted(self) -> Iterator[tuple[str, int]]:
+        """What this delivery adds to its object's counts: names and amounts."""
+        if self.source_version is None:
+            yield "unsourced", 1  # a row of our own making, or a change that is still to be read
+        else:
+            yield "source", 1
+            yield self.state, 1
+        if self.loaded_version is not None:
+            yield "present", 1
+        if self.verified_version is not None:
+            yield "verified_fields", self.verified_fields
+            if self.mismatch is not None:
+                yield "mismatched", 1
+            elif self.version is not None and self.verified_version >= self.version:
+                yield "verified", 1
+
+    def _check(self, operation: Mapping[str, Any]) -> None:
+        if (operation["version"], operation["at"]) < (self.verified_version or "", self.verified_at):
+            return
+        self.verified_version, self.verified_at = operation["version"], operation["at"]
+        detail = operation["detail"] or ""
+        self.verified_fields = int(detail) if detail.isdecimal() else 0
+        self.mismatch = ",".join(operation["columns"]) if operation["what"] == "mismatch" else None
+
+
+FIELDS = (
+    *("reference", "sobject", "object", "source_version", "source_op", "origin"),
+    *("version", "outcome", "what", "code", "detail", "row_id", "at", "loaded_version", "loaded_at"),
+    *("verified_version", "verified_at", "verified_fields", "mismatch"),
+)
+"""Columns of the table `deliveries` before `state`, in its order."""
+
+row = attrgetter(*FIELDS, "state")
+"""A delivery as a row of the table."""
+
+
+def from_row(values: tuple[Any, ...]) -> Delivery:
+    """The delivery that a row of the table (its columns in order, `state` left out or last) describes."""
+    found = Delivery(values[0], values[1], values[2])
+    for name, value in zip(FIELDS[3:], values[3:], strict=False):
+        setattr(found, name, value)
+    return found

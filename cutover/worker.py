@@ -1,0 +1,140 @@
+"""A worker process: builds a stage's app from the settings, checks what it needs, and serves it.
+
+`all` starts one process for each stage and keeps them running. A worker takes the first free slot of its stage on this host, so that it finds the
+local files of the worker before it, and two never share them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from agents.apps import STAGES, Setup, stage_app
+from connectors.salesforce.session import Salesforce
+from connectors.visual_practice.client import VisualPractice
+from cutover.chosen_map import read_map
+from cutover.outcome import Refused
+from cutover.settings import Settings
+from cutover.supervise import Supervisor, command
+from mapping.check import check_map
+from mapping.rules import MapDocument
+from transport.worker import serve
+
+log = logging.getLogger(__name__)
+
+_SLOTS: Final = 64
+
+
+def run(settings: Settings, stage: str, config: Path | None = None) -> int:
+    """Runs one stage, or all, until a signal; returns the exit code.
+
+    Raises:
+        connectors.errors.ConnectorError: a system does not answer as it should at the start.
+        cutover.outcome.Refused: the map does not fit the org.
+    """
+    if stage == "all":
+        asyncio.run(_supervise(settings, config))
+        return 0
+    with ExitStack() as stack:
+        number, data_dir = stack.enter_context(_slot(settings.cutover.data_dir / "workers", stage))
+        return asyncio.run(_serve(settings, stage, f"{stage}-{number}-{socket.gethostname().lower()}", data_dir))
+
+
+async def _supervise(settings: Settings, config: Path | None) -> None:
+    shared = ["--config", str(config)] if config else []
+    commands = {stage: command("worker", "--stage", stage, *shared) for stage in STAGES}
+    await Supervisor(commands, settings.cutover.data_dir / "logs").run()
+
+
+@contextmanager
+def _slot(directory: Path, stage: str) -> Iterator[tuple[int, Path]]:
+    for number in range(_SLOTS):
+        path = directory / f"{stage}-{number}"
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (path / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number, path
+            return
+    raise Refused(f"{_SLOTS} workers of stage {stage} run on this host already; start more on another one.")
+
+
+async def _serve(settings: Settings, stage: str, worker: str, data_dir: Path) -> int:
+    document, _ = read_map(settings)
+    setup = Setup(
+        bootstrap=settings.kafka.bootstrap,
+        catalogue=settings.catalogue,
+        document=document,
+        cutover=settings.cutover.id,
+        data_dir=data_dir,
+        worker=worker,
+        overlap_seconds=settings.source.overlap_seconds,
+        poll_seconds=settings.source.poll_seconds,
+        lookup_after_seconds=settings.resolve.lookup_after_seconds,
+        hold_after_seconds=settings.resolve.hold_after_seconds,
+        batch_rows=settings.load.batch_rows,
+        bulk_from_rows=settings.load.bulk_from_rows,
+        idle_seconds=settings.load.idle_seconds,
+    )
+    source, target = await _clients(settings, stage, document)
+    async with stage_app(setup, stage, source, target) as app:
+        log.info("%s starts as process %d", worker, os.getpid())
+        return await serve(app)
+
+
+async def _clients(
+    settings: Settings, stage: str, document: MapDocument
+) -> tuple[VisualPractice | None, Salesforce | None]:
+    """The clients that ``stage`` needs, after one call each: wrong credentials and a wrong org show at the start, not in mid-load."""
+    if stage == "ingest":
+        source = open_source(settings)
+        for rule in document.objects.values():
+            await source.page(rule.resource, per_page=1)
+        return source, None
+    if stage == "deliver":
+        target = open_target(settings)
+        await check_target(target, document)
+        return None, target
+    return None, None
+
+
+def open_source(settings: Settings) -> VisualPractice:
+    """A connection to Visual Practice."""
+    key = settings.source.api_key
+    assert key is not None, "settings.need('source') came first"
+    return VisualPractice(
+        settings.source.url, key.get_secret_value(), settings.source.timeout_seconds, settings.source.page_size
+    )
+
+
+def open_target(settings: Settings) -> Salesforce:
+    """A connection to Salesforce."""
+    secret = settings.target.client_secret
+    assert secret is not None, "settings.need('target') came first"
+    ca_file = str(settings.target.ca_file) if settings.target.ca_file else None
+    return Salesforce(
+        settings.target.url, settings.target.client_id, secret.get_secret_value(), settings.target.api_version, ca_file
+    )
+
+
+async def check_target(target: Salesforce, document: MapDocument) -> None:
+    """Compares the map with the org's describe.
+
+    Raises:
+        cutover.outcome.Refused: an object or column is missing, hidden or of another type; names each and what to do.
+    """
+    targets = {rule.target for rule in document.objects.values()}
+    describes = {name: await target.describe(name) for name in targets}
+    errors = [finding for finding in check_map(document, describes) if finding.severity == "error"]
+    if errors:
+        lines = [f"  {one.object}.{one.column or '*'}: {one.message} ({one.hint})" for one in errors]
+        raise Refused("The map does not fit this org:\n" + "\n".join(lines))

@@ -1,0 +1,256 @@
+"""Does a map fit an org? Findings from the org's own describes.
+
+Owns the comparison of a map with what an org has: objects, columns, types, lengths, picklists, rights. Pure: whoever
+calls fetches the describes with the user that will load, so that a column hidden from that user counts as missing.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+from mapping.rules import Column, MapDocument, ObjectRule
+from mapping.source_fields import SOURCE_FIELDS
+
+__all__ = ["Finding", "check_map", "insert_only_columns"]
+
+Describes = Mapping[str, Mapping[str, Any]]
+"""Salesforce object -> the answer of `GET /sobjects/<object>/describe`; one that doesn't exist is absent."""
+
+
+class Finding(NamedTuple):
+    """One thing to know before a map is confirmed.
+
+    Attributes:
+        severity: `error` blocks; `warning` will cost some records; `info` is only said.
+        object: Object name in the map.
+        column: Salesforce column, "" when it is about the whole object.
+        code: E.g. `COLUMN_MISSING`.
+        message: What is the case.
+        hint: What to do.
+    """
+
+    severity: Literal["error", "warning", "info"]
+    object: str
+    column: str
+    code: str
+    message: str
+    hint: str
+
+
+_TEXTUAL: Final = frozenset(
+    {"string", "textarea", "picklist", "multipicklist", "combobox", "phone", "url", "email", "encryptedstring", "id"}
+)
+_NUMERIC: Final = frozenset({"int", "long", "double", "currency", "percent"})
+_TYPES: Final[Mapping[str, frozenset[str]]] = {
+    "text": _TEXTUAL,
+    "email": frozenset({"email", "string", "textarea"}),
+    "date": frozenset({"date"}),
+    "datetime": frozenset({"datetime"}),
+    "number": frozenset({"double", "currency", "percent"}),
+    "integer": _NUMERIC,
+    "boolean": frozenset({"boolean"}),
+}
+_FILLED_BY_SALESFORCE: Final = frozenset({"OwnerId", "RecordTypeId", "CurrencyIsoCode"})
+
+
+def check_map(document: MapDocument, describes: Describes) -> list[Finding]:
+    """Compare a map with an org.
+
+    Args:
+        document: A loaded map.
+        describes: The org's describes of the map's targets.
+
+    Returns:
+        What was found, by object; no `error` among them means the org can take the map's rows. It says nothing about
+        validation rules, triggers and duplicate rules, which no describe shows.
+    """
+    found: list[Finding] = []
+    for name, rule in document.objects.items():
+        found.extend(_object(document, name, rule, describes))
+    return found
+
+
+def insert_only_columns(document: MapDocument, describes: Describes) -> dict[str, frozenset[str]]:
+    """Columns that can be set when a row is created and never again, by object.
+
+    Args:
+        document: A loaded map.
+        describes: The org's describes of the map's targets.
+
+    Returns:
+        Object name -> its columns that the org lets this user create but not update. Other rules than the field's own
+        (a validation rule, a locked record) aren't seen.
+    """
+    answer: dict[str, frozenset[str]] = {}
+    for name, rule in document.objects.items():
+        fields = _fields(describes.get(rule.target, {}))
+        answer[name] = frozenset(
+            column
+            for column in rule.columns
+            if (field := fields.get(column.casefold())) is not None
+            and field.get("createable")
+            and not field.get("updateable")
+        )
+    return answer
+
+
+def _fields(describe: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(field["name"]).casefold(): field for field in describe.get("fields", ())}
+
+
+def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Describes) -> Iterator[Finding]:
+    describe = describes.get(rule.target)
+    if describe is None:
+        hint = "create it in the org, give the integration user access to it, or correct `target` in the map"
+        yield Finding("error", name, "", "OBJECT_MISSING", f"the org has no object {rule.target}", hint)
+        return
+    needed = ["createable", "updateable"] + (["deletable"] if rule.on_delete == "delete" else [])
+    for right in needed:
+        if not describe.get(right, True):
+            hint = "give the integration user this right in a permission set"
+            yield Finding("error", name, "", "OBJECT_RIGHT_MISSING", f"{rule.target} is not {right} for us", hint)
+    fields = _fields(describe)
+    yield from _external_id(name, rule, fields)
+    for column, spec in rule.columns.items():
+        field = fields.get(column.casefold())
+        if field is None:
+            yield _missing(name, rule, column, fields)
+            continue
+        yield from _rights(name, column, field)
+        yield from _column(document, name, column, spec, field)
+    if rule.deleted_column is not None:
+        field = fields.get(rule.deleted_column.casefold())
+        if field is None:
+            yield _missing(name, rule, rule.deleted_column, fields)
+        else:
+            yield from _type(name, rule.deleted_column, "datetime", field)
+            yield from _rights(name, rule.deleted_column, field)
+    yield from _required_by_org(name, rule, fields)
+    yield from _unused(name, rule)
+
+
+def _missing(name: str, rule: ObjectRule, column: str, fields: Mapping[str, Mapping[str, Any]]) -> Finding:
+    near = difflib.get_close_matches(column, [str(field["name"]) for field in fields.values()], n=1)
+    hint = "create it with `carryover schema apply`, or let the integration user see it (field-level security)"
+    hint += f"; did you mean {near[0]}?" if near else ""
+    return Finding("error", name, column, "COLUMN_MISSING", f"{rule.target} has no column {column} that we see", hint)
+
+
+def _external_id(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    column = rule.external_id
+    field = fields.get(column.casefold())
+    if field is None:
+        yield _missing(name, rule, column, fields)
+        return
+    for flag, code in (("externalId", "NOT_EXTERNAL_ID"), ("unique", "NOT_UNIQUE")):
+        if not field.get(flag):
+            what = "an external id" if flag == "externalId" else "unique"
+            hint = f"tick '{'External ID' if flag == 'externalId' else 'Unique'}' on the field in Salesforce's setup"
+            yield Finding("error", name, column, code, f"{column} is not {what}", hint)
+    yield from _type(name, column, "text", field)
+    yield from _rights(name, column, field)
+
+
+def _rights(name: str, column: str, field: Mapping[str, Any]) -> Iterator[Finding]:
+    if not field.get("createable"):
+        hint = "make it editable for the integration user, or take it out of the map if Salesforce computes it"
+        yield Finding("error", name, column, "NOT_CREATEABLE", f"{column} can't be written by us", hint)
+    elif not field.get("updateable"):
+        hint = "nothing to do: it is sent when a row is created and left out afterwards"
+        yield Finding("info", name, column, "INSERT_ONLY", f"{column} can be set only when a row is created", hint)
+
+
+def _type(name: str, column: str, form: str, field: Mapping[str, Any]) -> Iterator[Finding]:
+    kind = str(field.get("type"))
+    if kind not in _TYPES[form]:
+        near = [other for other, kinds in _TYPES.items() if kind in kinds]
+        hint = f"say `as: {near[0]}` in the map" if near else "map another column"
+        yield Finding("error", name, column, "TYPE_MISMATCH", f"{column} is a {kind}, the map writes {form}", hint)
+
+
+def _column(document: MapDocument, name: str, column: str, spec: Column, field: Mapping[str, Any]) -> Iterator[Finding]:
+    if spec.parent is not None:
+        target = document.objects[spec.parent].target
+        if field.get("type") != "reference" or target not in field.get("referenceTo", ()):
+            hint = f"map a lookup to {target}, or correct `parent`"
+            yield Finding("error", name, column, "TYPE_MISMATCH", f"{column} is no lookup to {target}", hint)
+        return
+    given = _given(document, spec)
+    if given is None:
+        yield from _type(name, column, spec.as_, field)
+        yield from _length(name, column, spec, field)
+        return
+    form = "boolean" if any(isinstance(value, bool) for value in given) else "text"
+    if not any(isinstance(value, int) and not isinstance(value, bool) for value in given):
+        yield from _type(name, column, form, field)
+    yield from _fixed(name, column, given, field)
+
+
+def _given(document: MapDocument, spec: Column) -> list[object] | None:
+    """The values a column can get, when the map itself lists them."""
+    if spec.kind == "source_tag":
+        return [document.source_tag]
+    if spec.kind == "constant":
+        return [spec.constant]
+    if spec.values is None:
+        return None
+    given: list[object] = [*spec.values.values(), spec.default]
+    if spec.otherwise not in {"keep", "blank", "reject"}:
+        given.append(spec.otherwise)
+    return [value for value in dict.fromkeys(given) if value is not None]
+
+
+def _length(name: str, column: str, spec: Column, field: Mapping[str, Any]) -> Iterator[Finding]:
+    length = field.get("length") or 0
+    if length <= 0 or spec.as_ not in {"text", "email"} or field.get("type") not in _TEXTUAL or spec.kind == "run":
+        return
+    if spec.max is None and not (spec.as_ == "email" and length >= 80):
+        hint = f"say `max: {length}` in the map, so that longer values are reported before they are sent"
+        yield Finding("warning", name, column, "NO_MAX", f"the org takes {length} characters, the map any", hint)
+    elif spec.max is not None and spec.max > length:
+        hint = f"say `max: {length}` in the map, or make the field longer"
+        message = f"the map allows {spec.max} characters, the org {length}"
+        yield Finding("error", name, column, "LONGER_THAN_ORG", message, hint)
+
+
+def _fixed(name: str, column: str, given: list[object], field: Mapping[str, Any]) -> Iterator[Finding]:
+    length = field.get("length") or 0
+    texts = [value for value in given if isinstance(value, str)]
+    if 0 < length < max((len(text) for text in texts), default=0):
+        hint = f"use texts of at most {length} characters in the map, or make the field longer"
+        yield Finding("error", name, column, "LONGER_THAN_ORG", f"a text in the map is longer than {length}", hint)
+    if field.get("type") not in {"picklist", "multipicklist"}:
+        return
+    active = {str(entry["value"]).casefold() for entry in field.get("picklistValues", ()) if entry.get("active", True)}
+    unknown = [text for text in texts if text.casefold() not in active]
+    if unknown:
+        restricted = bool(field.get("restrictedPicklist"))
+        hint = "add them to the picklist in Salesforce, or correct the map"
+        message = f"the picklist doesn't have: {', '.join(unknown)}"
+        yield Finding("error" if restricted else "info", name, column, "PICKLIST_VALUE_MISSING", message, hint)
+
+
+def _required_by_org(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    mapped = {column.casefold() for column in rule.columns} | {rule.external_id.casefold()}
+    for key, field in fields.items():
+        must = field.get("createable") and not field.get("nillable", True) and not field.get("defaultedOnCreate")
+        if not must or field.get("type") == "boolean" or field["name"] in _FILLED_BY_SALESFORCE:
+            continue
+        column = str(field["name"])
+        if key not in mapped:
+            hint = "map it; a `constant` or a `default` will do"
+            yield Finding("error", name, column, "REQUIRED_NOT_MAPPED", f"the org requires {column}", hint)
+            continue
+        spec = next((spec for other, spec in rule.columns.items() if other.casefold() == key), None)
+        if spec is not None and spec.kind in {"from", "custom", "join"} and not spec.required and spec.default is None:
+            hint = "say `required: true` or give a `default` in the map"
+            message = f"the org requires {column}, the map may leave it empty"
+            yield Finding("warning", name, column, "REQUIRED_MAY_BE_EMPTY", message, hint)
+
+
+def _unused(name: str, rule: ObjectRule) -> Iterator[Finding]:
+    used = {field for spec in rule.columns.values() for field in spec.source_fields}
+    for field in SOURCE_FIELDS[rule.resource]:
+        if field not in used:
+            message = f"the source field {field} goes nowhere"
+            yield Finding("info", name, "", "SOURCE_FIELD_UNUSED", message, "map it if it matters to you")

@@ -1,0 +1,233 @@
+"""A map, compiled for one object: from a change's fields to a row's columns.
+
+Owns the mapping of one record: its columns, the parents it refers to, what was repaired on the way, and why it can't
+be mapped. Called by the map agent for every record; it takes a few microseconds and does no I/O.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from mapping.rules import MapDocument
+from mapping.transforms import Note, Value, compile_step
+
+__all__ = ["Mapped", "MappingRejected", "Plan", "Reference", "Repair", "Value", "compile_plan", "placeholder_row"]
+
+OnAbsent = Literal["placeholder", "hold", "reject"]
+
+
+class Reference(NamedTuple):
+    """A column that waits for a parent's Salesforce id.
+
+    Attributes:
+        column: Salesforce column, e.g. `AccountId`.
+        parent: The parent's reference, e.g. `practice:77`; for a record without a parent possibly the placeholder's.
+        on_absent: What to do when the source doesn't have the parent. Always `hold` for a placeholder, which is a row
+            of our own making and never in the source.
+    """
+
+    column: str
+    parent: str
+    on_absent: OnAbsent
+
+
+class Repair(NamedTuple):
+    """A value that was changed so that Salesforce can store it.
+
+    Attributes:
+        column: Salesforce column.
+        code: E.g. `INVALID_EMAIL_BLANKED`, `TEXT_TRUNCATED`, `CONTROL_CHARACTERS_DROPPED`.
+    """
+
+    column: str
+    code: str
+
+
+class Mapped(NamedTuple):
+    """One record as a row.
+
+    Attributes:
+        columns: Every column of the map but those in `references`; the external id is among them. None clears.
+        references: Columns whose value is the id of a row that may not exist yet.
+        repairs: What was changed on the way, for the report.
+    """
+
+    columns: dict[str, Value]
+    references: list[Reference]
+    repairs: list[Repair]
+
+
+_ADVICE: Final = {
+    "REQUIRED_MISSING": "fill it in in Visual Practice, or give the column a `default` in the map",
+    "TEXT_TOO_LONG": "shorten it in Visual Practice, or say `too_long: truncate` in the map",
+    "INVALID_EMAIL": "correct it in Visual Practice, or say `on_invalid: blank` in the map",
+    "VALUE_NOT_MAPPED": "add the value to the column's `values` in the map, or choose another `otherwise`",
+    "REFERENCE_MISSING": "link it in Visual Practice, or choose another `on_none` in the map",
+}
+_ADVICE_INVALID: Final = "correct it in Visual Practice, or say `on_invalid: blank` in the map"
+
+
+class MappingRejected(Exception):  # noqa: N818 - named as the outcome it becomes
+    """The record can't become a row; nothing about the service is wrong.
+
+    Attributes:
+        code: The first problem's code, e.g. `REQUIRED_MISSING`.
+        columns: The columns with a problem.
+        message: All problems with what to do about each; names and codes only, never a value.
+    """
+
+    def __init__(self, refused: Sequence[Note]) -> None:
+        self.code = refused[0].code
+        self.columns = tuple(dict.fromkeys(note.column for note in refused))
+        self.message = "; ".join(f"{n.column}: {n.code} ({_ADVICE.get(n.code, _ADVICE_INVALID)})" for n in refused)
+        super().__init__(self.message)
+
+
+class Plan:
+    """How the records of one object become rows. Make it with `compile_plan`; it keeps no state between records.
+
+    Attributes:
+        object: Object name, e.g. `patient`.
+        sobject: Salesforce object, e.g. `Contact`.
+        external_id: Column that holds the reference.
+        on_delete: What a delete in the source does to the row.
+    """
+
+    def __init__(self, document: MapDocument, object_name: str) -> None:
+        rule = document.objects[object_name]
+        self.object = object_name
+        self.sobject = rule.target
+        self.external_id = rule.external_id
+        self.on_delete = rule.on_delete
+        self.deleted_column = rule.deleted_column
+        self._prefix = f"{object_name}:"
+        self._steps = []
+        self._custom_steps = []
+        self._constants: dict[str, Value] = {}
+        self._run_columns: list[str] = []
+        self._parents: list[tuple[str, str, str, OnAbsent, Reference | None, bool]] = []
+        for name, column in rule.columns.items():
+            match column.kind:
+                case "from" | "join":
+                    self._steps.append((name, compile_step(name, column)))
+                case "custom":
+                    self._custom_steps.append((name, compile_step(name, column)))
+                case "constant":
+                    self._constants[name] = column.constant
+                case "source_tag":
+                    self._constants[name] = document.source_tag
+                case "run":
+                    self._run_columns.append(name)
+                case "parent":
+                    parent = column.parent or ""
+                    stand_in = None
+                    if column.on_none == "placeholder":
+                        stand_in = Reference(name, document.placeholders[parent].reference, "hold")
+                    entry = (name, column.from_ or "", f"{parent}:", column.on_absent, stand_in)
+                    self._parents.append((*entry, column.on_none == "reject"))
+        if rule.deleted_column is not None:
+            self._constants[rule.deleted_column] = None
+
+    def map(self, vp_id: str, fields: Mapping[str, str | None], custom: Mapping[str, str], run: str) -> Mapped:
+        """Map one record.
+
+        Args:
+            vp_id: The record's id in Visual Practice.
+            fields: Its standard fields, as text; one that isn't there counts as empty.
+            custom: Its custom fields.
+            run: The run that writes the row.
+
+        Returns:
+            The row. The same arguments always give the same row.
+
+        Raises:
+            MappingRejected: The record's data can't become a row under this map.
+        """
+        notes: list[Note] = []
+        columns: dict[str, Value] = {name: step(fields, notes) for name, step in self._steps}
+        for name, step in self._custom_steps:
+            columns[name] = step(custom, notes)
+        columns.update(self._constants)
+        for name in self._run_columns:
+            columns[name] = run
+        columns[self.external_id] = own = self._prefix + vp_id
+        references: list[Reference] = []
+        for name, source, prefix, on_absent, stand_in, refuse in self._parents:
+            key = fields.get(source)
+            if key is not None:
+                key = key.strip()
+            if not key or key == "0":
+                reference = stand_in
+                if refuse:
+                    notes.append(Note(name, "REFERENCE_MISSING", refused=True))
+            elif prefix + key == own:
+                notes.append(Note(name, "SELF_REFERENCE_BLANKED", refused=False))
+                reference = None
+            else:
+                reference = Reference(name, prefix + key, on_absent)
+            if reference is None:
+                columns[name] = None
+            else:
+                references.append(reference)
+        if not notes:
+            return Mapped(columns, references, [])
+        refused = [note for note in notes if note.refused]
+        if refused:
+            raise MappingRejected(refused)
+        return Mapped(columns, references, list(dict.fromkeys(Repair(note.column, note.code) for note in notes)))
+
+    def flag(self, vp_id: str, deleted_at: str, run: str) -> dict[str, Value]:
+        """Columns that mark a row as deleted in the source.
+
+        Args:
+            vp_id: The record's id in Visual Practice.
+            deleted_at: When, as `YYYY-MM-DDTHH:MM:SS.000Z`.
+            run: The run that writes the row.
+
+        Returns:
+            External id, the deleted column and the run's columns.
+
+        Raises:
+            ValueError: The object's `on_delete` isn't `flag`.
+        """
+        if self.deleted_column is None:
+            message = f"{self.object} isn't flagged on delete"
+            raise ValueError(message)
+        columns: dict[str, Value] = {self.external_id: self._prefix + vp_id, self.deleted_column: deleted_at}
+        columns.update(dict.fromkeys(self._run_columns, run))
+        return columns
+
+
+def compile_plan(document: MapDocument, object_name: str) -> Plan:
+    """Compile the rules of one object.
+
+    Args:
+        document: A loaded map.
+        object_name: One of its objects, e.g. `patient`.
+
+    Raises:
+        KeyError: The map has no such object.
+    """
+    return Plan(document, object_name)
+
+
+def placeholder_row(document: MapDocument, object_name: str, run: str) -> dict[str, Value]:
+    """Columns of the row that stands in for an absent parent, external id included.
+
+    Args:
+        document: A loaded map.
+        object_name: The parent's object, e.g. `practice`.
+        run: The run that writes the row.
+
+    Raises:
+        KeyError: The map has no placeholder for this object.
+    """
+    rule = document.objects[object_name]
+    placeholder = document.placeholders[object_name]
+    columns: dict[str, Value] = dict(placeholder.columns)
+    for name, column in rule.columns.items():
+        if column.kind == "source_tag":
+            columns[name] = document.source_tag
+        elif column.kind == "run":
+            columns[name] = run
+    columns[rule.external_id] = placeholder.reference
+    return columns

@@ -1,0 +1,137 @@
+"""The rules of a map, as data: columns, objects, placeholders, the whole document.
+
+Owns the shape of a map and its hash. That the rules make sense together is `rule_checks`; how they are read from YAML
+is `document`; what they do to a record is `plan`.
+"""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+__all__ = ["OPTIONS", "Column", "MapDocument", "ObjectRule", "Placeholder", "Scalar"]
+
+Scalar = StrictStr | StrictBool | StrictInt | None
+"""What a value map may give: text, yes/no, a whole number, or nothing."""
+
+Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent"]
+Form = Literal["text", "email", "date", "datetime", "number", "integer", "boolean"]
+
+_TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
+OPTIONS: Final[dict[Kind, frozenset[str]]] = {
+    "from": _TEXT,
+    "custom": _TEXT,
+    "join": frozenset({"with", "max", "too_long", "required", "default"}),
+    "constant": frozenset(),
+    "source_tag": frozenset(),
+    "run": frozenset(),
+    "parent": frozenset({"from", "on_absent", "on_none"}),
+}
+"""Kind of column -> the options that mean something for it."""
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Column(_Rule):
+    """Where one Salesforce column gets its value, and what happens when the value doesn't fit.
+
+    Exactly one of `from`, `custom`, `join`, `constant`, `source_tag`, `run` and `parent` (with `from`) says where from.
+    """
+
+    from_: StrictStr | None = Field(default=None, alias="from", min_length=1)
+    custom: StrictStr | None = Field(default=None, min_length=1)
+    join: tuple[StrictStr, ...] | None = Field(default=None, min_length=2)
+    constant: StrictStr | None = Field(default=None, min_length=1)
+    source_tag: Literal[True] | None = None
+    run: Literal[True] | None = None
+    parent: StrictStr | None = None
+
+    as_: Form = Field(default="text", alias="as")
+    with_: Literal["newline", "space", "comma"] = Field(default="newline", alias="with")
+    max: StrictInt | None = Field(default=None, ge=1, le=131_072)
+    too_long: Literal["reject", "truncate"] = "reject"
+    on_invalid: Literal["reject", "blank"] = "reject"
+    required: StrictBool = False
+    default: StrictStr | None = Field(default=None, min_length=1)
+    values: dict[str, Scalar] | None = Field(default=None, min_length=1)
+    otherwise: StrictStr | StrictBool = "reject"
+    on_absent: Literal["placeholder", "hold", "reject"] = "hold"
+    on_none: Literal["blank", "placeholder", "reject"] = "blank"
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the ways to get a value this column uses."""
+        kinds: tuple[Kind, ...] = ("parent", "custom", "join", "constant", "source_tag", "run")
+        for kind in kinds:
+            if getattr(self, kind) is not None:
+                return kind
+        return "from"
+
+    @property
+    def source_fields(self) -> tuple[str, ...]:
+        """The standard Visual Practice fields that are read, possibly none."""
+        if self.join is not None:
+            return self.join
+        return () if self.from_ is None else (self.from_,)
+
+
+class ObjectRule(_Rule):
+    """How the records of one Visual Practice resource become rows of one Salesforce object.
+
+    Attributes:
+        resource: Visual Practice resource, e.g. `patients`.
+        target: Salesforce object, e.g. `Contact`.
+        external_id: Column that holds the reference, e.g. `VP_Id__c`; it must be a unique external id in the org.
+        on_delete: What a delete in the source does to the row. `flag` sets `deleted_column` to the time of the delete.
+        deleted_column: A datetime column; empty again when the record comes back.
+        columns: Salesforce column -> its rule. Neither `external_id` nor `deleted_column` is in it.
+    """
+
+    resource: StrictStr
+    target: StrictStr = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    external_id: StrictStr = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    on_delete: Literal["delete", "flag", "keep"]
+    deleted_column: StrictStr | None = None
+    columns: dict[str, Column] = Field(min_length=1)
+
+
+class Placeholder(_Rule):
+    """The row that stands in for a parent that isn't there.
+
+    Attributes:
+        reference: Its reference, e.g. `practice:~unassigned`; the `~` keeps it apart from every real id.
+        columns: Salesforce column -> fixed text.
+    """
+
+    reference: StrictStr
+    columns: dict[str, StrictStr] = Field(min_length=1)
+
+
+class MapDocument(_Rule):
+    """A whole map. Build it with `document.load_map`, which also checks that its parts fit together.
+
+    Attributes:
+        map: Version of this format.
+        source_tag: Text that marks every row we write.
+        objects: Object name (the first part of a reference) -> its rule.
+        placeholders: Object name -> its stand-in.
+    """
+
+    map: Literal[1]
+    source_tag: StrictStr = Field(min_length=1, max_length=255)
+    objects: dict[str, ObjectRule] = Field(min_length=1)
+    placeholders: dict[str, Placeholder] = Field(default_factory=dict)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) of what the map says.
+
+        Comments, layout, the order of keys and options spelled out with their default value don't change it.
+        """
+        content: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,337 @@
+"""From a source text to a column's value: one closure per column.
+
+Owns the forms a column can have (text, email, date, …) and what is noted when a value doesn't fit. Compiled once per
+map, called for each record: the usual value takes the shortest way. `comparators` has its own, separate idea of the
+same rules; nothing here is shared with it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+
+from mapping.rules import Column
+
+__all__ = ["Note", "Step", "Value", "compile_step"]
+
+Value = None | bool | int | float | str
+
+
+class Note(NamedTuple):
+    """Something said about one column of one record; never a value.
+
+    Attributes:
+        column: Salesforce column.
+        code: E.g. `TEXT_TRUNCATED`.
+        refused: True when the record can't be loaded because of it, false when it was repaired.
+    """
+
+    column: str
+    code: str
+    refused: bool
+
+
+Step = Callable[[Mapping[str, str | None], list[Note]], Value]
+_Check = Callable[[str, list[Note]], Value]
+
+_UNSTORABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# Salesforce's documented characters for an e-mail address; it checks no more than this form.
+_EMAIL: Final = re.compile(r"[A-Za-z0-9!#$%&'*/=?^_+\-`{|}~]+(?:\.[A-Za-z0-9!#$%&'*/=?^_+\-`{|}~]+)*"
+                           r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z]")  # fmt: skip
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})", re.ASCII)
+_OFFSET_DATETIME: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII
+)
+_BOOLEANS: Final = {
+    **dict.fromkeys(("true", "yes", "y", "1", "x", "on"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "off"), False),
+}
+_SEPARATORS: Final = {"newline": "\n", "space": " ", "comma": ", "}
+_NO_LIMIT: Final = 1 << 60
+_FIRST_DAY: Final = date(1700, 1, 1)  # Salesforce stores dates from 1700 to 4000
+_LAST_DAY: Final = date(4000, 12, 31)
+_NO_DATE: Final = "0001-01-01"
+
+
+def compile_step(name: str, column: Column) -> Step:
+    """Make the closure for one column.
+
+    Args:
+        name: Salesforce column.
+        column: Its rule; of kind `from`, `custom` or `join`.
+
+    Returns:
+        A function of the record's fields (for `custom`: of its custom fields) and of the list that takes notes. It
+        gives the column's value; when it noted a refusal, the value means nothing.
+    """
+    if column.kind == "join":
+        step = _join(name, column)
+    elif column.values is not None:
+        step = _checked(name, column, _value_map(name, column))
+    elif column.as_ == "text":
+        step = _text(name, column)
+    else:
+        step = _checked(name, column, _CHECKS[column.as_](name, column))
+    if column.required:
+        return _required(name, step)
+    if column.default is not None:
+        return _defaulted(name, step, column.default)
+    if column.as_ == "boolean" and column.values is None:
+        return _no_is_false(step)
+    return step
+
+
+def _cleaned(text: str, column: str, notes: list[Note]) -> str:
+    """Line ends as LF, what Salesforce can't store dropped and noted."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    stripped, count = _UNSTORABLE.subn("", text)
+    if count:
+        notes.append(Note(column, "CONTROL_CHARACTERS_DROPPED", refused=False))
+    return stripped
+
+
+def _text(name: str, column: Column) -> Step:
+    source = column.custom or column.from_ or ""
+    limit = column.max or _NO_LIMIT
+    cut = column.too_long == "truncate"
+
+    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        text = fields.get(source)
+        if not text:
+            return None
+        if not text.isprintable():
+            text = _cleaned(text, name, notes)
+        text = text.strip()
+        if len(text) > limit:
+            return _shortened(text, limit, name, notes, cut=cut)
+        return text or None
+
+    return step
+
+
+def _shortened(text: str, limit: int, name: str, notes: list[Note], *, cut: bool) -> str | None:
+    if cut:
+        notes.append(Note(name, "TEXT_TRUNCATED", refused=False))
+        return text[:limit].rstrip() or None
+    notes.append(Note(name, "TEXT_TOO_LONG", refused=True))
+    return None
+
+
+def _join(name: str, column: Column) -> Step:
+    sources = column.join or ()
+    separator = _SEPARATORS[column.with_]
+    limit = column.max or _NO_LIMIT
+    cut = column.too_long == "truncate"
+
+    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        parts = []
+        for source in sources:
+            text = fields.get(source)
+            if text:
+                if not text.isprintable():
+                    text = _cleaned(text, name, notes)
+                text = text.strip()
+                if text:
+                    parts.append(text)
+        if not parts:
+            return None
+        joined = separator.join(parts)
+        return joined if len(joined) <= limit else _shortened(joined, limit, name, notes, cut=cut)
+
+    return step
+
+
+def _checked(name: str, column: Column, check: _Check) -> Step:
+    source = column.custom or column.from_ or ""
+
+    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        text = fields.get(source)
+        if not text:
+            return None
+        if not text.isprintable():
+            text = _cleaned(text, name, notes)
+        text = text.strip()
+        return check(text, notes) if text else None
+
+    return step
+
+
+def _refusal(name: str, column: Column, code: str) -> Note:
+    """The note for a value that isn't what the rule wants."""
+    if column.on_invalid == "blank":
+        return Note(name, code + "_BLANKED", refused=False)
+    return Note(name, code, refused=True)
+
+
+def _email(name: str, column: Column) -> _Check:
+    refusal = _refusal(name, column, "INVALID_EMAIL")
+    limit = column.max or 80
+    blanked = column.on_invalid == "blank" or column.too_long == "truncate"
+    too_long = Note(name, "TEXT_TOO_LONG_BLANKED" if blanked else "TEXT_TOO_LONG", refused=not blanked)
+    matches = _EMAIL.fullmatch
+
+    def check(text: str, notes: list[Note]) -> Value:
+        if len(text) > limit:
+            # A cut address would be another address: one that is too long is never cut.
+            notes.append(too_long)
+            return None
+        if matches(text) is None:
+            notes.append(refusal)
+            return None
+        return text
+
+    return check
+
+
+def _date(name: str, column: Column) -> _Check:
+    refusal = _refusal(name, column, "INVALID_DATE")
+
+    def check(text: str, notes: list[Note]) -> Value:
+        if text == _NO_DATE:
+            return None
+        # fromisoformat also takes 20260102 and 2026-W01-5
+        if len(text) == 10 and text[4] == "-" == text[7] and text.isascii():
+            try:
+                if _FIRST_DAY <= date.fromisoformat(text) <= _LAST_DAY:
+                    return text
+            except ValueError:
+                pass
+        notes.append(refusal)
+        return None
+
+    return check
+
+
+def _datetime(name: str, column: Column) -> _Check:
+    refusal = _refusal(name, column, "INVALID_DATETIME")
+    matches = _OFFSET_DATETIME.fullmatch
+
+    def check(text: str, notes: list[Note]) -> Value:
+        try:
+            if len(text) == 20 and text[10] == "T" and text[19] == "Z" and text[4] == "-":
+                moment = datetime.fromisoformat(text)
+                if 1700 <= moment.year <= 4000:
+                    return text[:19] + ".000Z"
+            elif matches(text) is not None:
+                moment = datetime.fromisoformat(text).astimezone(UTC)
+                if 1700 <= moment.year <= 4000:
+                    return f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
+        except (ValueError, OverflowError):
+            pass
+        if text.startswith(_NO_DATE):
+            return None
+        notes.append(refusal)
+        return None
+
+    return check
+
+
+def _integer(name: str, column: Column) -> _Check:
+    refusal = _refusal(name, column, "INVALID_INTEGER")
+
+    def check(text: str, notes: list[Note]) -> Value:
+        if _INTEGER.fullmatch(text) is None:
+            notes.append(refusal)
+            return None
+        return int(text)
+
+    return check
+
+
+def _number(name: str, column: Column) -> _Check:
+    refusal = _refusal(name, column, "INVALID_NUMBER")
+
+    def check(text: str, notes: list[Note]) -> Value:
+        if _NUMBER.fullmatch(text) is None:
+            notes.append(refusal)
+            return None
+        return float(text)
+
+    return check
+
+
+def _boolean(name: str, column: Column) -> _Check:
+    refusal = _refusal(name, column, "INVALID_BOOLEAN")
+
+    def check(text: str, notes: list[Note]) -> Value:
+        value = _BOOLEANS.get(text.casefold())
+        if value is None:
+            notes.append(refusal)
+        return value
+
+    return check
+
+
+_CHECKS: Final[dict[str, Callable[[str, Column], _Check]]] = {
+    "email": _email,
+    "date": _date,
+    "datetime": _datetime,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+}
+_NOT_THERE: Final = object()
+
+
+def _value_map(name: str, column: Column) -> _Check:
+    table: dict[str, object] = {" ".join(k.split()).casefold(): v for k, v in (column.values or {}).items()}
+    otherwise = column.otherwise
+
+    def other(text: str, notes: list[Note]) -> Value:
+        match otherwise:
+            case "keep":
+                return text
+            case "reject":
+                notes.append(Note(name, "VALUE_NOT_MAPPED", refused=True))
+                return None
+            case "blank":
+                notes.append(Note(name, "VALUE_NOT_MAPPED_BLANKED", refused=False))
+                return None
+        notes.append(Note(name, "VALUE_NOT_MAPPED_REPLACED", refused=False))
+        return otherwise
+
+    def check(text: str, notes: list[Note]) -> Value:
+        found = table.get(text.casefold(), _NOT_THERE)
+        if found is _NOT_THERE:
+            found = table.get(" ".join(text.split()).casefold(), _NOT_THERE)
+            if found is _NOT_THERE:
+                return other(text, notes)
+        return found  # type: ignore[return-value]  # the table's values are values
+
+    return check
+
+
+def _required(name: str, step: Step) -> Step:
+    missing = Note(name, "REQUIRED_MISSING", refused=True)
+
+    def required(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        value = step(fields, notes)
+        if value is None and not any(note.refused and note.column == name for note in notes):
+            notes.append(missing)
+        return value
+
+    return required
+
+
+def _defaulted(name: str, step: Step, default: str) -> Step:
+    used = Note(name, "DEFAULT_USED", refused=False)
+
+    def defaulted(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        value = step(fields, notes)
+        if value is None:
+            notes.append(used)
+            return default
+        return value
+
+    return defaulted
+
+
+def _no_is_false(step: Step) -> Step:
+    """A Salesforce checkbox knows no null."""
+
+    def checkbox(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        return bool(step(fields, notes))
+
+    return checkbox

@@ -1,0 +1,88 @@
+"""One SQLite file: a single writer, readers that never wait for it, and the threads that keep both off the event loop.
+
+Owns connections, transactions and the executors. Knows no table. Used by the storages of both servers.
+
+A process killed at any instant leaves either all of a transaction or nothing of it (WAL, `synchronous=NORMAL`: safe
+against the death of the process, not against a power cut, which is enough for a sandbox).
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+READERS = 2  # as many as the cores of a small machine; reads hold the interpreter lock most of the time anyway
+CACHE_KIB = 64 * 1024
+CHECKPOINT_PAGES = 8_192  # 32 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
+
+
+class Database:
+    """A SQLite file in WAL mode, opened at once; `close` must be called to fold the log back in."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writer = self._open()
+        self._write_thread = ThreadPoolExecutor(1, f"{path.stem}-write")
+        self._read_threads = ThreadPoolExecutor(READERS, f"{path.stem}-read")
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        self._opened.append(connection)
+        return connection
+
+    def reader(self) -> sqlite3.Connection:
+        """This thread's reading connection; it sees the last committed state, and nothing of a running write."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._open()
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection inside one transaction: committed when the block ends, rolled back when it raises."""
+        with self._lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    @contextmanager
+    def schema_change(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection outside a transaction, for statements that bring their own."""
+        with self._lock:
+            yield self._writer
+
+    async def read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Runs a reading function in a reading thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, lambda: function(*args, **kwargs))
+
+    async def write(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Runs a writing function in the one writing thread; calls are served in order."""
+        return await asyncio.get_running_loop().run_in_executor(self._write_thread, lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """Waits for what runs, then closes every connection."""
+        self._write_thread.shutdown(wait=True, cancel_futures=True)
+        self._read_threads.shutdown(wait=True, cancel_futures=True)
+        for connection in self._opened:
+            connection.close()

@@ -1,0 +1,98 @@
+"""Answers SOQL over REST: pages of at most 2,000 records, continued by a cursor.
+
+Owns paging. A result longer than a page is fixed as a list of rows when it is asked for, as Salesforce's cursors are:
+later pages show those rows as they are then. Cursors outlive a restart. Called by the query routes.
+"""
+
+from array import array
+from typing import Any, NamedTuple
+
+from sandbox.salesforce import ids
+from sandbox.salesforce.errors import ApiError
+from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.soql import syntax
+from sandbox.salesforce.soql.results import Record, Shape
+from sandbox.salesforce.soql.statement import Statement, translate
+
+PAGE = 2_000
+CURSORS = 50  # kept; the oldest goes first
+CURSOR_PREFIX = "0r8"
+
+
+class Answer(NamedTuple):
+    """One page: how many records the whole result has, those of this page, and where the rest is."""
+
+    total: int
+    records: list[Record]
+    locator: str | None
+
+
+class Queries:
+    """The queries of one org."""
+
+    def __init__(self, organisation: Organisation) -> None:
+        self._organisation = organisation
+
+    def run(self, soql: str, version: str, *, deleted: bool, page: int = PAGE) -> Answer:
+        """The first page; raises ApiError when the query is wrong."""
+        statement = self._statement(soql, deleted=deleted)
+        reader = self._organisation.database.reader()
+        if statement.query.counting:
+            total = reader.execute(statement.sql("count(*)"), statement.values).fetchone()[0]
+            return Answer(total, [], None)
+        shape = Shape(statement, version)
+        if statement.query.aggregate:
+            rows = reader.execute(statement.sql(*shape.selected), statement.values).fetchall()
+            return Answer(len(rows), shape.records(rows), None)
+        found = reader.execute(statement.sql(*shape.selected), statement.values)
+        rows = found.fetchmany(page + 1)
+        found.close()
+        if len(rows) <= page:
+            return Answer(len(rows), shape.records(rows), None)
+        return self._begin(statement, version, page, deleted=deleted)
+
+    def more(self, locator: str, version: str, page: int = PAGE) -> Answer:
+        """A later page; raises ApiError when the locator is unknown."""
+        name, _, start = locator.partition("-")
+        number = next((row for row in self._cursors() if ids.make(CURSOR_PREFIX, row)[:15] == name[:15]), None)
+        if number is None or not start.isdigit():
+            raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        reader = self._organisation.database.reader()
+        soql, deleted, stored = reader.execute(
+            "SELECT soql, deleted, rows FROM cursor WHERE id = ?", (number,)
+        ).fetchone()
+        rows = array("q")
+        rows.frombytes(stored)
+        return self._page(self._statement(soql, deleted=bool(deleted)), version, rows, int(start), page, name)
+
+    def _cursors(self) -> list[int]:
+        return [row[0] for row in self._organisation.database.reader().execute("SELECT id FROM cursor")]
+
+    def _statement(self, soql: str, *, deleted: bool) -> Statement:
+        return translate(self._organisation.schema, soql, syntax.parse(soql), deleted=deleted)
+
+    def _begin(self, statement: Statement, version: str, page: int, *, deleted: bool) -> Answer:
+        database = self._organisation.database
+        rows = array("q", (row[0] for row in database.reader().execute(statement.sql("t.seq"), statement.values)))
+        with database.transaction() as connection:
+            number = connection.execute(
+                "INSERT INTO cursor (soql, deleted, rows) VALUES (?, ?, ?)", (statement.soql, deleted, rows.tobytes())
+            ).lastrowid
+            assert number is not None
+            connection.execute("DELETE FROM cursor WHERE id <= ?", (number - CURSORS,))
+        return self._page(statement, version, rows, 0, page, ids.make(CURSOR_PREFIX, number))
+
+    def _page(self, statement: Statement, version: str, rows: "array[int]", start: int, page: int, name: str) -> Answer:
+        some = rows[start : start + page].tolist()
+        shape = Shape(statement, version)
+        joins = statement.tail.split(" WHERE ")[0].split(" ORDER BY ")[0].split(" LIMIT ")[0]
+        columns = ", ".join(("t.seq", *shape.selected))
+        found: dict[int, Any] = {
+            row[0]: row[1:]
+            for row in self._organisation.database.reader().execute(
+                f"SELECT {columns} {joins} WHERE t.seq IN ({', '.join(map(str, some))})"
+            )
+        }
+        records = shape.records([found[row] for row in some if row in found])
+        end = start + page
+        return Answer(len(rows), records, f"{name}-{end}" if end < len(rows) else None)

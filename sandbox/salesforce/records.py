@@ -1,0 +1,207 @@
+"""Keeps the records of the org: one table per object, one column per field.
+
+Owns tables, indexes and every statement that reads or writes a record outside SOQL. Knows no rule about what may be
+written: `rows` does. All methods take the caller's connection, so that the caller decides about transactions.
+
+Values as stored: text; dates `YYYY-MM-DD`; instants `YYYY-MM-DDTHH:MM:SS.000+0000`; booleans 0/1; numbers; ids of 18
+characters. Text compares without regard to ASCII case, unless the field is case sensitive or an id.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject, custom
+
+MOST_VALUES = 500  # in one IN list; SQLite takes 32,766
+MODIFIED = ("LastModifiedById", "LastModifiedDate", "SystemModstamp")
+
+
+def _column(field: Field) -> str:
+    if field.formula is not None:
+        kind = "INTEGER" if field.type == "boolean" else "TEXT COLLATE NOCASE"
+        return f'"{field.name}" {kind} GENERATED ALWAYS AS ({field.formula}) VIRTUAL'
+    if field.type == "boolean":
+        return f'"{field.name}" INTEGER DEFAULT 0'
+    if field.type in NUMERIC:
+        return f'"{field.name}" {"INTEGER" if field.type == "int" else "REAL"}'
+    folded = field.type in TEXTUAL and not field.case_sensitive
+    return f'"{field.name}" TEXT{" COLLATE NOCASE" if folded else ""}'
+
+
+def _index(table: str, field: Field) -> str:
+    name, column = f'"{table}_{field.name}"', f'"{field.name}"'
+    if field.unique:
+        return f'CREATE UNIQUE INDEX IF NOT EXISTS {name} ON "{table}" ({column}) WHERE {column} IS NOT NULL AND IsDeleted = 0'
+    return f'CREATE INDEX IF NOT EXISTS {name} ON "{table}" ({column}) WHERE {column} IS NOT NULL'
+
+
+class Records:
+    """The tables of one org."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    # -- shape --------------------------------------------------------------------------------------------------
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Creates what is missing, and brings back the custom fields that were added earlier."""
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS custom_field (object TEXT, name TEXT, definition TEXT, PRIMARY KEY (object, name))"
+        )
+        for name, definition in connection.execute(
+            "SELECT object, definition FROM custom_field ORDER BY rowid"
+        ).fetchall():
+            sobject = self._schema.get(name)
+            if sobject is not None:
+                sobject.add([_revived(orjson.loads(definition))])
+        for sobject in self._schema:
+            columns = [_column(each) for each in sobject.fields.values() if not each.parts]
+            if sobject.get("IsDeleted") is None:
+                columns.append("IsDeleted INTEGER DEFAULT 0")
+            connection.execute(
+                f'CREATE TABLE IF NOT EXISTS "{sobject.name}" (seq INTEGER PRIMARY KEY, {", ".join(columns)})'
+            )
+            for each in sobject.fields.values():
+                self._complete(connection, sobject, each)
+
+    def add_field(
+        self, connection: sqlite3.Connection, sobject: SObject, name: str, kind: str, given: dict[str, Any]
+    ) -> Field:
+        """Adds a custom field for good; raises UnknownTypeError."""
+        made = custom(name, kind, **given)
+        connection.execute(
+            "INSERT OR REPLACE INTO custom_field VALUES (?, ?, ?)",
+            (sobject.name, name, orjson.dumps({"name": name, "kind": kind, **given}).decode()),
+        )
+        self._complete(connection, sobject, made)
+        sobject.add([made])
+        return made
+
+    @staticmethod
+    def _complete(connection: sqlite3.Connection, sobject: SObject, field: Field) -> None:
+        if field.parts:
+            return
+        present = {row[1].lower() for row in connection.execute(f'PRAGMA table_xinfo("{sobject.name}")')}
+        if field.name.lower() not in present:
+            connection.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {_column(field)}')
+        if field.name == "Id":
+            connection.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "{sobject.name}_Id" ON "{sobject.name}" (Id)')
+        elif field.indexed:
+            connection.execute(_index(sobject.name, field))
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def select(
+        self,
+        connection: sqlite3.Connection,
+        table: str,
+        wanted: Sequence[str],
+        key: str,
+        values: Iterable[Any],
+        *,
+        live: bool,
+    ) -> Iterator[tuple[Any, ...]]:
+        """The wanted columns of the rows whose `key` is one of the values, live ones only if `live`."""
+        distinct = list(dict.fromkeys(values))
+        columns = ", ".join(f'"{name}"' for name in wanted)
+        alive = " AND IsDeleted = 0" if live else ""
+        for start in range(0, len(distinct), MOST_VALUES):
+            some = distinct[start : start + MOST_VALUES]
+            yield from connection.execute(
+                f'SELECT {columns} FROM "{table}" WHERE "{key}" IN ({", ".join("?" * len(some))}){alive}',  # noqa: S608
+                some,
+            )
+
+    def fetch(
+        self,
+        connection: sqlite3.Connection,
+        sobject: SObject,
+        identities: Sequence[str],
+        wanted: Sequence[Field],
+        *,
+        live: bool,
+    ) -> dict[str, dict[str, Any]]:
+        """Records by id, each a dict of the wanted stored fields; missing ones are absent."""
+        names = ["Id", *(each.name for each in wanted if not each.parts)]
+        found = self.select(connection, sobject.name, names, "Id", identities, live=live)
+        return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in found}
+
+    def count(self, connection: sqlite3.Connection, sobject: SObject) -> int:
+        """Live records of an object."""
+        statement = f'SELECT count(*) FROM "{sobject.name}" WHERE IsDeleted = 0'  # noqa: S608
+        return int(connection.execute(statement).fetchone()[0])
+
+    def all_rows(self, connection: sqlite3.Connection, sobject: SObject) -> Iterator[dict[str, Any]]:
+        """Every record, deleted ones too, in the order of ids; only fields that hold something."""
+        names = [each.name for each in sobject.fields.values() if not each.parts]
+        columns = ", ".join(f'"{name}"' for name in names)
+        for row in connection.execute(f'SELECT {columns} FROM "{sobject.name}" ORDER BY seq'):  # noqa: S608
+            yield {name: value for name, value in zip(names, row, strict=True) if value is not None}
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def next_number(self, connection: sqlite3.Connection, sobject: SObject) -> int:
+        """The number of the next record, from 0; numbers are never used again."""
+        return int(connection.execute(f'SELECT coalesce(max(seq), -1) + 1 FROM "{sobject.name}"').fetchone()[0])  # noqa: S608
+
+    def insert(
+        self, connection: sqlite3.Connection, sobject: SObject, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """Inserts rows; the first column must be `seq`."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        connection.executemany(
+            f'INSERT INTO "{sobject.name}" ({names}) VALUES ({", ".join("?" * len(columns))})',  # noqa: S608
+            rows,
+        )
+
+    def update(
+        self,
+        connection: sqlite3.Connection,
+        sobject: SObject,
+        assignments: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+    ) -> None:
+        """Updates rows by id. Each row has the values of the assignments (numbered parameters) and, last, its id."""
+        connection.executemany(
+            f'UPDATE "{sobject.name}" SET {", ".join(assignments)} WHERE Id = ?{len(assignments) + 1}',  # noqa: S608
+            rows,
+        )
+
+    def delete(
+        self, connection: sqlite3.Connection, sobject: SObject, identities: Sequence[str], stamp: tuple[str, str, str]
+    ) -> int:
+        """Moves records to the recycle bin and, with them, what hangs on them; returns how many went.
+
+        Lookups that do not cascade are emptied. `stamp` is the user and the instant, twice.
+        """
+        gone = 0
+        for start in range(0, len(identities), MOST_VALUES):
+            some = identities[start : start + MOST_VALUES]
+            marks = ", ".join("?" * len(some))
+            assignments = ", ".join(f"{name} = ?" for name in MODIFIED)
+            gone += connection.execute(
+                f'UPDATE "{sobject.name}" SET IsDeleted = 1, {assignments} WHERE IsDeleted = 0 AND Id IN ({marks})',  # noqa: S608
+                (*stamp, *some),
+            ).rowcount
+            for child, lookup in self._schema.lookups_to(sobject.name):
+                if not lookup.createable:
+                    continue
+                if lookup.cascade:
+                    found = [
+                        row[0] for row in self.select(connection, child.name, ["Id"], lookup.name, some, live=True)
+                    ]
+                    gone += self.delete(connection, child, found, stamp) if found else 0
+                else:
+                    connection.execute(
+                        f'UPDATE "{child.name}" SET "{lookup.name}" = NULL WHERE "{lookup.name}" IN ({marks})',  # noqa: S608
+                        some,
+                    )
+        return gone
+
+
+def _revived(definition: dict[str, Any]) -> Field:
+    name, kind = definition.pop("name"), definition.pop("kind")
+    return custom(name, kind, **definition)

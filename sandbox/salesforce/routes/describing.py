@@ -1,0 +1,73 @@
+"""The resources of a version, the list of objects, their describes, and limits.
+
+Owns `/services/data/vXX.X/`, `/sobjects`, `/sobjects/X/describe` and `/limits`.
+"""
+
+from aiohttp import web
+
+from sandbox.salesforce import describe
+from sandbox.salesforce.errors import not_found
+from sandbox.salesforce.routes.context import VERSION, answer, base, services
+from sandbox.salesforce.usage import DAILY_CALLS
+
+RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
+LIMITS = {
+    "DailyBulkApiBatches": 15_000,
+    "DailyBulkV2QueryFileStorageMB": 976_562,
+    "DailyBulkV2QueryJobs": 10_000,
+    "DataStorageMB": 10_240,
+    "FileStorageMB": 10_240,
+    "HourlyPublishedPlatformEvents": 50_000,
+    "SingleEmail": 15,
+}
+
+
+def add_routes(app: web.Application) -> None:
+    """Adds the routes of this module."""
+    for end in ("", "/"):
+        app.router.add_get(VERSION + end, _resources)
+        app.router.add_get(f"{VERSION}/sobjects{end}", _list)
+        app.router.add_get(f"{VERSION}/sobjects/{{sobject}}/describe{end}", _describe)
+        app.router.add_get(f"{VERSION}/limits{end}", _limits)
+    app.router.add_get(f"{VERSION}/limits/recordCount", _record_count)
+
+
+async def _resources(request: web.Request) -> web.Response:
+    return answer(
+        request, {name: f"{base(request)}/{name}" for name in RESOURCES} | {"identity": "/services/oauth2/userinfo"}
+    )
+
+
+async def _list(request: web.Request) -> web.Response:
+    schema = services(request).organisation.schema
+    listed = [describe.listed(each, base(request)) for each in sorted(schema, key=lambda each: each.name)]
+    return answer(request, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
+
+
+async def _describe(request: web.Request) -> web.Response:
+    schema = services(request).organisation.schema
+    found = schema.get(request.match_info["sobject"])
+    if found is None:
+        raise not_found()
+    return answer(request, describe.sobject(schema, found, base(request)))
+
+
+async def _limits(request: web.Request) -> web.Response:
+    used = services(request).usage.calls
+    shown = {name: {"Max": most, "Remaining": most} for name, most in LIMITS.items()}
+    shown["DailyApiRequests"] = {"Max": DAILY_CALLS, "Remaining": DAILY_CALLS - used}
+    return answer(request, dict(sorted(shown.items())))
+
+
+async def _record_count(request: web.Request) -> web.Response:
+    organisation = services(request).organisation
+    wanted = [name for name in request.query.get("sObjects", "").split(",") if name]
+    listed = (
+        [each for name in wanted if (each := organisation.schema.get(name))] if wanted else list(organisation.schema)
+    )
+
+    def counted() -> list[dict[str, object]]:
+        reader = organisation.database.reader()
+        return [{"count": organisation.records.count(reader, each), "name": each.name} for each in listed]
+
+    return answer(request, {"sObjects": await organisation.database.read(counted)})

@@ -1,0 +1,231 @@
+"""Bulk 2.0 ingest jobs.
+
+Owns `/jobs/ingest`. Uploads go to a file as they arrive; nothing in them is looked at here.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import BodyPartReader, web
+
+from sandbox.salesforce import uploads
+from sandbox.salesforce.errors import ApiError, not_found
+from sandbox.salesforce.jobs import Job
+from sandbox.salesforce.lines import Lines
+from sandbox.salesforce.routes import downloads
+from sandbox.salesforce.routes.context import VERSION, Services, answer, base, given, services, user
+
+KIND = "V2Ingest"
+OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
+OPEN, ABORTABLE = frozenset({"Open"}), frozenset({"Open", "UploadComplete", "InProgress"})
+MOST_UPLOAD = 150_000_000  # bytes
+MOST_MULTIPART = 100_000  # characters
+PER_LIST = 1_000
+CHUNKS = 50  # stored result chunks sent at once
+UNPROCESSED = 2_000  # rows sent at once
+RESULTS = "successfulResults|failedResults|unprocessedrecords|unprocessedRecords"
+
+TWICE = (  # a second PUT is taken; closing the job then is what fails
+    "Found multiple contents for job: <{0}>, please 'Close' / 'Abort' / 'Delete' the current Job then create a new Job"
+    " and make sure you only do 'PUT' once on a given Job."
+)
+
+
+def add_routes(app: web.Application) -> None:
+    """Adds the routes of this module."""
+    root = f"{VERSION}/jobs/ingest"
+    for end in ("", "/"):
+        app.router.add_post(root + end, _create)
+        app.router.add_get(root + end, _list)
+        app.router.add_get(f"{root}/{{id}}{end}", _info)
+        app.router.add_patch(f"{root}/{{id}}{end}", _change)
+        app.router.add_delete(f"{root}/{{id}}{end}", _delete)
+        app.router.add_put(f"{root}/{{id}}/batches{end}", _upload)
+        app.router.add_get(f"{root}/{{id}}/{{which:{RESULTS}}}{end}", _results)
+
+
+def refused(text: str, code: str = "INVALIDJOB") -> ApiError:
+    """400 of a job that cannot be."""
+    return ApiError(400, code, text, code_first=True)
+
+
+async def _job(request: web.Request) -> Job:
+    shared = services(request)
+    return await shared.organisation.database.read(shared.jobs.get, request.match_info["id"], KIND)
+
+
+async def _create(request: web.Request) -> web.Response:
+    if request.content_type.startswith("multipart/"):
+        return await _create_with_content(request)
+    job = await _created(request, await given(request))
+    return answer(request, job.as_json(short=True))
+
+
+async def _created(request: web.Request, body: dict[str, Any]) -> Job:
+    shared = services(request)
+    operation, name = body.get("operation"), body.get("object")
+    if operation not in OPERATIONS:
+        raise refused(f"Unable to parse Job: unexpected value for operation: {operation}")
+    if operation == "hardDelete":
+        raise refused("hardDelete requires the Bulk API Hard Delete permission", "FEATURENOTENABLED")
+    sobject = shared.organisation.schema.get(str(name))
+    if sobject is None or not sobject.writable:
+        raise refused(f"Unable to find object: {name}", "INVALIDENTITY")
+    key = body.get("externalIdFieldName")
+    if operation == "upsert" and not key:
+        raise refused("Job creation failed: externalIdFieldName is required for upsert operations")
+    line_ending, delimiter = body.get("lineEnding", "LF"), body.get("columnDelimiter", "COMMA")
+    if line_ending not in uploads.LINE_ENDINGS or delimiter not in uploads.DELIMITERS:
+        raise refused("Unable to parse Job: unexpected value for lineEnding or columnDelimiter")
+    if body.get("contentType", "CSV") != "CSV":
+        raise refused("Unable to parse Job: unexpected value for contentType")
+    return await shared.organisation.database.write(
+        shared.jobs.create,
+        kind=KIND,
+        operation=operation,
+        object=sobject.name,
+        created_by=user(request),
+        state="Open",
+        version=request.match_info["version"],
+        key=key if operation == "upsert" else None,
+        line_ending=line_ending,
+        delimiter=delimiter,
+        assignment_rule=body.get("assignmentRuleId"),
+    )
+
+
+async def _create_with_content(request: web.Request) -> web.Response:
+    parts: dict[str, bytes] = {}
+    reader = await request.multipart()
+    while (part := await reader.next()) is not None:
+        if isinstance(part, BodyPartReader) and part.name:
+            parts[part.name] = bytes(await part.read(decode=True))
+    if not {"job", "content"} <= set(parts):
+        raise refused("Multipart message must include a job and a content part")
+    if len(parts["content"].decode(errors="replace")) > MOST_MULTIPART:
+        raise refused(f"Multipart content is limited to {MOST_MULTIPART} characters")
+    job = await _created(request, orjson.loads(parts["job"]))
+    shared = services(request)
+    shared.jobs.path(job).write_bytes(parts["content"])
+    job = await shared.organisation.database.write(
+        shared.jobs.move, job, "UploadComplete", OPEN, uploaded=len(parts["content"])
+    )
+    shared.worker.take(job)
+    return answer(request, job.as_json(short=True))
+
+
+async def _upload(request: web.Request) -> web.Response:
+    shared, job = services(request), await _job(request)
+    if request.content_type not in {"text/csv", "application/octet-stream"}:
+        raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type must be text/csv, not {request.content_type}")
+    if job.state != "Open":
+        raise refused(f"Job state must be Open to upload content, it is {job.state}", "INVALIDJOBSTATE")
+    path = shared.jobs.path(job)
+    arriving = path.with_suffix(f".{os.urandom(4).hex()}")
+    try:
+        size = await _received(request, arriving)
+        arriving.replace(path)
+    finally:
+        arriving.unlink(missing_ok=True)
+    again = {"error": TWICE.format(job.id)} if job.uploaded else {}
+    await shared.organisation.database.write(shared.jobs.move, job, "Open", OPEN, uploaded=max(size, 1), **again)
+    return web.Response(status=201)
+
+
+async def _received(request: web.Request, path: Path) -> int:
+    size = 0
+    with path.open("wb") as file:
+        async for block in request.content.iter_chunked(1 << 20):
+            size += len(block)
+            if size > MOST_UPLOAD:
+                raise refused("The upload is larger than 150 MB", "CLIENTINPUTERROR")
+            file.write(block)
+    return size
+
+
+async def _change(request: web.Request) -> web.Response:
+    shared, job = services(request), await _job(request)
+    state = (await given(request)).get("state")
+    database = shared.organisation.database
+    if state == "Aborted":
+        job = await database.write(shared.jobs.move, job, "Aborted", ABORTABLE)
+    elif state == "UploadComplete":
+        if job.error:
+            raise refused(job.error, "INVALIDJOBSTATE")
+        if not job.uploaded:
+            shared.jobs.path(job).write_bytes(b"")
+        job = await database.write(shared.jobs.move, job, "UploadComplete", OPEN, uploaded=max(job.uploaded, 1))
+        shared.worker.take(job)
+    else:
+        raise refused(f"Unable to parse Job: unexpected value for state: {state}")
+    return answer(request, job.as_json(short=True))
+
+
+async def _info(request: web.Request) -> web.Response:
+    return answer(request, (await _job(request)).as_json())
+
+
+async def _list(request: web.Request) -> web.Response:
+    shared = services(request)
+    after = request.query.get("queryLocator", "0")
+    found = await shared.organisation.database.read(
+        shared.jobs.listing, KIND, int(after) if after.isdigit() else 0, PER_LIST + 1
+    )
+    more = f"{base(request)}/jobs/ingest?queryLocator={found[PER_LIST - 1].number}" if len(found) > PER_LIST else None
+    return answer(
+        request,
+        {"done": more is None, "records": [job.as_json() for job in found[:PER_LIST]], "nextRecordsUrl": more},
+    )
+
+
+async def _delete(request: web.Request) -> web.Response:
+    shared, job = services(request), await _job(request)
+    await shared.organisation.database.write(shared.jobs.delete, job)
+    return web.Response(status=204)
+
+
+async def _results(request: web.Request) -> web.StreamResponse:
+    shared, job = services(request), await _job(request)
+    which = request.match_info["which"].lower()
+    untouched = which == "unprocessedrecords"
+    pieces = _unprocessed(shared, job) if untouched else _recorded(shared, job, which.removesuffix("results"))
+    return await downloads.send(request, shared.organisation.database, pieces)
+
+
+def _header(shared: Services, job: Job) -> list[str]:
+    path = shared.jobs.path(job)
+    if not path.exists():
+        raise not_found(code_first=True)
+    return next(uploads.rows(path, job.delimiter), [])
+
+
+def _line(shared: Services, job: Job, names: list[str]) -> bytes:
+    delimiter = uploads.DELIMITERS[job.delimiter]
+    bare = [f'"{name}"' if re.search(rf'["\n{re.escape(delimiter)}]', name) else name for name in names]
+    return (delimiter.join(bare) + uploads.LINE_ENDINGS[job.line_ending]).encode()
+
+
+def _recorded(shared: Services, job: Job, which: str) -> Iterator[bytes]:
+    extra = ['"sf__Id"', '"sf__Created"' if which == "successful" else '"sf__Error"']
+    delimiter = uploads.DELIMITERS[job.delimiter].encode()
+    yield delimiter.join([*(name.encode() for name in extra), _line(shared, job, _header(shared, job))])
+    after = 0
+    while stored := shared.jobs.results(job, which, after, CHUNKS):
+        after = stored[-1][0]
+        joined = b"".join(lines for _, lines in stored)
+        if joined:
+            yield joined
+
+
+def _unprocessed(shared: Services, job: Job) -> Iterator[bytes]:
+    yield _line(shared, job, _header(shared, job))
+    if job.state in {"Aborted", "Failed"}:
+        lines = Lines([], uploads.DELIMITERS[job.delimiter], uploads.LINE_ENDINGS[job.line_ending])
+        rows = islice(uploads.rows(shared.jobs.path(job), job.delimiter), job.processed + 1, None)
+        while some := list(islice(rows, UNPROCESSED)):
+            yield lines.plain(some).encode()

@@ -1,0 +1,164 @@
+"""Single records by id or by a key field.
+
+Owns `/sobjects/X`, `/sobjects/X/{id}` and `/sobjects/X/{field}/{value}`.
+"""
+
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.salesforce import ids
+from sandbox.salesforce.errors import ApiError, RowError, not_found
+from sandbox.salesforce.routes.context import VERSION, answer, base, given, services, user
+from sandbox.salesforce.rows import Outcome
+from sandbox.salesforce.schema import Field, SObject
+from sandbox.salesforce.soql.results import address, attributes, shown
+
+MISSING = frozenset({"INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID", "ENTITY_IS_DELETED"})
+
+
+def add_routes(app: web.Application) -> None:
+    """Adds the routes of this module."""
+    root = f"{VERSION}/sobjects/{{sobject}}"
+    for end in ("", "/"):
+        app.router.add_post(root + end, _create)
+        app.router.add_get(f"{root}/{{id}}{end}", _get)
+        app.router.add_patch(f"{root}/{{id}}{end}", _update)
+        app.router.add_delete(f"{root}/{{id}}{end}", _delete)
+        app.router.add_get(f"{root}/{{field}}/{{value}}{end}", _get_by_key)
+        app.router.add_patch(f"{root}/{{field}}/{{value}}{end}", _upsert)
+        app.router.add_delete(f"{root}/{{field}}/{{value}}{end}", _delete_by_key)
+
+
+def as_api_error(error: RowError) -> ApiError:
+    """The refusal of a single-record request for the reason that a row would have got."""
+    status = 404 if error.code == "ENTITY_IS_DELETED" else 400
+    return ApiError(status, error.code, error.message, fields=error.fields)
+
+
+def _sobject(request: web.Request) -> SObject:
+    found = services(request).organisation.schema.get(request.match_info["sobject"])
+    if found is None:
+        raise not_found()
+    return found
+
+
+async def _write(request: web.Request, operation: str, record: dict[str, Any], key: Field | None = None) -> Outcome:
+    shared = services(request)
+    sobject = shared.writes.sobject(request.match_info["sobject"])
+    outcomes = await shared.organisation.database.write(
+        shared.writes.run, operation, [(sobject, record)], user(request), key
+    )
+    outcome = outcomes[0]
+    if outcome.error is not None:
+        if (
+            operation in {"update", "delete"}
+            and outcome.error.code == "INVALID_CROSS_REFERENCE_KEY"
+            and not outcome.error.fields
+        ):
+            raise (
+                not_found()
+                if outcome.id and not await _exists(request, sobject, outcome.id)
+                else as_api_error(outcome.error)
+            )
+        raise as_api_error(outcome.error)
+    shared.usage.wrote(sobject.name, operation, 1)
+    return outcome
+
+
+async def _exists(request: web.Request, sobject: SObject, identity: str) -> bool:
+    shared = services(request)
+    return bool(await shared.organisation.database.read(shared.writes.fetch, sobject, [identity], ["Id"], live=False))
+
+
+async def _create(request: web.Request) -> web.Response:
+    outcome = await _write(request, "insert", await given(request))
+    made = answer(request, {"id": outcome.id, "success": True, "errors": []}, 201)
+    made.headers["Location"] = f"{base(request)}/sobjects/{request.match_info['sobject']}/{outcome.id}"
+    return made
+
+
+async def _get(request: web.Request) -> web.Response:
+    return await _shown(request, _sobject(request), request.match_info["id"])
+
+
+async def _shown(request: web.Request, sobject: SObject, text: str) -> web.Response:
+    shared = services(request)
+    identity = ids.long(text)
+    if identity is None:
+        raise not_found()
+    names = [name for name in request.query.get("fields", "").split(",") if name] or list(sobject.fields)
+    wanted = list(dict.fromkeys(["Id", "IsDeleted", *names] if sobject.get("IsDeleted") else ["Id", *names]))
+    found = await shared.organisation.database.read(shared.writes.fetch, sobject, [identity], wanted, live=False)
+    stored = found.get(identity)
+    if stored is None:
+        raise not_found()
+    if stored.get("IsDeleted") == 1:
+        raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
+    record: dict[str, Any] = {"attributes": attributes(sobject, request.match_info["version"], identity)}
+    return answer(request, record | as_record(sobject, stored | {"Id": identity}, names))
+
+
+def as_record(sobject: SObject, stored: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """The named fields of a stored record, as JSON shows them."""
+    record: dict[str, Any] = {}
+    for name in names:
+        field = sobject.get(name)
+        assert field is not None
+        if field.parts:
+            record[field.name] = address(field, [stored[part] for part in field.parts])
+        else:
+            record[field.name] = shown(field, stored[field.name])
+    return record
+
+
+async def _update(request: web.Request) -> web.Response:
+    await _write(request, "update", {**await given(request), "Id": request.match_info["id"]})
+    return web.Response(status=204)
+
+
+async def _delete(request: web.Request) -> web.Response:
+    await _write(request, "delete", {"Id": request.match_info["id"]})
+    return web.Response(status=204)
+
+
+async def _matching(request: web.Request) -> tuple[SObject, list[str]]:
+    shared = services(request)
+    sobject = _sobject(request)
+    key = shared.writes.key(sobject, request.match_info["field"])
+    return sobject, await shared.organisation.database.read(
+        shared.writes.found, sobject, key, request.match_info["value"]
+    )
+
+
+def _choices(request: web.Request, sobject: SObject, found: list[str]) -> web.Response:
+    return answer(request, [f"{base(request)}/sobjects/{sobject.name}/{identity}" for identity in found], 300)
+
+
+async def _get_by_key(request: web.Request) -> web.Response:
+    sobject, found = await _matching(request)
+    if not found:
+        raise not_found()
+    return _choices(request, sobject, found) if len(found) > 1 else await _shown(request, sobject, found[0])
+
+
+async def _upsert(request: web.Request) -> web.Response:
+    record = await given(request)
+    sobject, found = await _matching(request)
+    if len(found) > 1:
+        return _choices(request, sobject, found)
+    key = services(request).writes.key(sobject, request.match_info["field"])
+    if key.name in record:
+        text = f"The {key.name} field should not be specified in the sobject data."
+        raise ApiError(400, "INVALID_FIELD", text, fields=(key.name,))
+    outcome = await _write(request, "upsert", {**record, key.name: request.match_info["value"]}, key)
+    body: dict[str, Any] = {"id": outcome.id, "success": True, "errors": [], "created": outcome.created}
+    return answer(request, body, 201 if outcome.created else 200)
+
+
+async def _delete_by_key(request: web.Request) -> web.Response:
+    _, found = await _matching(request)
+    if len(found) != 1:
+        raise not_found()
+    await _write(request, "delete", {"Id": found[0]})
+    return web.Response(status=204)

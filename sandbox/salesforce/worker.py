@@ -1,0 +1,102 @@
+"""Runs jobs in the background, several at a time, and takes up after a restart what a kill interrupted.
+
+Owns the states of jobs between `UploadComplete` and the end. Started and stopped by `application`.
+"""
+
+import asyncio
+import logging
+import time
+
+from sandbox.salesforce import extracts
+from sandbox.salesforce.errors import ApiError, JobError
+from sandbox.salesforce.ingest import Ingest
+from sandbox.salesforce.jobs import Job, Jobs
+from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.switches import Switches
+from sandbox.salesforce.usage import Usage
+
+logger = logging.getLogger(__name__)
+
+FAILED_AFTER = 2  # chunks that a job commits before an injected failure strikes
+STARTABLE = frozenset({"UploadComplete", "InProgress"})
+RUNNING = frozenset({"InProgress"})
+FAILURE = "InternalServerError : Internal error of Bulk API"
+
+
+class Worker:
+    """The background work of one org."""
+
+    def __init__(self, organisation: Organisation, jobs: Jobs, usage: Usage, switches: Switches) -> None:
+        self._organisation, self._jobs, self._usage, self._switches = organisation, jobs, usage, switches
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def resume(self) -> None:
+        """Takes up every job that is closed but not finished."""
+        for job in self._jobs.unfinished():
+            self.take(job)
+
+    def take(self, job: Job) -> None:
+        """Works a job off in the background."""
+        task = asyncio.create_task(self._run(job), name=f"job {job.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Stops between two chunks; what is left is taken up at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, job: Job) -> None:
+        database = self._organisation.database
+        try:
+            job = await database.write(self._jobs.move, job, "InProgress", STARTABLE)
+            if job.kind == "V2Ingest":
+                await self._ingest(job)
+            else:
+                await self._extract(job)
+        except JobError as error:
+            await self._end(job, "Failed", error=str(error))
+        except ApiError as error:
+            if error.code != "INVALIDJOBSTATE":  # which says: aborted meanwhile
+                await self._end(job, "Failed", error=f"{error.code} : {error.message}")
+        except Exception:
+            logger.exception("job %s", job.id)
+            await self._end(job, "Failed", error=FAILURE)
+
+    async def _end(self, job: Job, state: str, **changes: object) -> None:
+        try:
+            await self._organisation.database.write(self._jobs.move, job, state, RUNNING, **changes)
+        except ApiError:
+            logger.info("job %s ended meanwhile", job.id)
+
+    async def _ingest(self, job: Job) -> None:
+        database = self._organisation.database
+        failure = self._organisation.faults.job_failure(f"{job.object} {job.operation}")
+        ingest = await database.write(Ingest, self._organisation, self._jobs, job)
+        chunks = 0
+        while True:
+            if failure is not None and chunks == FAILED_AFTER:
+                break
+            progress = await database.write(ingest.chunk)
+            if progress is None:
+                break
+            chunks += 1
+            self._usage.wrote(job.object, job.operation, progress.written)
+            if self._switches.bulk_chunk_seconds:
+                await asyncio.sleep(self._switches.bulk_chunk_seconds)
+        if failure is not None:
+            raise JobError(failure.message or FAILURE)
+        await self._end(job, "JobComplete")
+
+    async def _extract(self, job: Job) -> None:
+        began = time.perf_counter()
+        total = await self._organisation.database.read(
+            extracts.write,
+            self._organisation,
+            job.soql or "",
+            self._jobs.path(job),
+            deleted=job.operation == "queryAll",
+        )
+        spent = (time.perf_counter() - began) * 1000
+        await self._end(job, "JobComplete", processed=total, milliseconds=spent)

@@ -1,0 +1,117 @@
+"""Writes of the REST API: single records and collections.
+
+Owns the transaction of a request and all-or-none. Rules are in `rows`. Called by the record and collection routes.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from sandbox import clock
+from sandbox.salesforce import payload
+from sandbox.salesforce.errors import ApiError, RowError, no_such_column
+from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.payload import Record
+from sandbox.salesforce.rows import CHUNK, Outcome, Write
+from sandbox.salesforce.schema import Field, SObject
+
+ROLLED_BACK = RowError(
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "Record rolled back because not all records were valid and the request was using AllOrNone header",
+)
+
+
+class Writes:
+    """The REST writes of one org; each call is one transaction."""
+
+    def __init__(self, organisation: Organisation) -> None:
+        self._organisation = organisation
+
+    def sobject(self, name: str) -> SObject:
+        """A writable object; raises ApiError."""
+        found = self._organisation.schema.get(name)
+        if found is None or not found.writable:
+            raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
+        return found
+
+    def key(self, sobject: SObject, name: str) -> Field:
+        """A field to upsert by; raises ApiError."""
+        field = sobject.get(name)
+        if field is None or not (field.external_id or field.id_lookup):
+            text = f"Provided external ID field does not exist or is not accessible: {name}"
+            raise ApiError(404, "NOT_FOUND", text)
+        return field
+
+    def run(
+        self,
+        operation: str,
+        records: Sequence[tuple[SObject, Record]],
+        user: str,
+        key: Field | None = None,
+        *,
+        all_or_none: bool = False,
+    ) -> list[Outcome]:
+        """Writes up to 200 records, each with its object; the outcomes are in their order."""
+        if len(records) > CHUNK:
+            raise ApiError(
+                400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {CHUNK} records in this call"
+            )
+        with self._organisation.database.transaction() as connection:
+            connection.execute("SAVEPOINT request")
+            outcomes: list[Outcome] = []
+            for _, group in groupby(records, key=lambda each: each[0].name):
+                some = list(group)
+                outcomes += self._write(connection, operation, some[0][0], [record for _, record in some], user, key)
+            if all_or_none and any(outcome.error for outcome in outcomes):
+                connection.execute("ROLLBACK TO request")
+                outcomes = [each if each.error else Outcome(each.id, False, ROLLED_BACK) for each in outcomes]
+        return outcomes
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        operation: str,
+        sobject: SObject,
+        records: list[Record],
+        user: str,
+        key: Field | None,
+    ) -> list[Outcome]:
+        organisation = self._organisation
+        columns, cells = payload.columns(organisation.schema, sobject, records)
+        write = Write(
+            sobject,
+            operation,
+            columns,
+            cells,
+            len(records),
+            user,
+            clock.salesforce_text(clock.now()),
+            key,
+            organisation.faults.rows("lock", f"{sobject.name} {operation}", len(records)),
+        )
+        return organisation.rows.apply(connection, write)
+
+    def found(self, sobject: SObject, key: Field, value: str) -> list[str]:
+        """The ids of the live records that have this value in a key field."""
+        reader = self._organisation.database.reader()
+        return [
+            row[0]
+            for row in self._organisation.records.select(reader, sobject.name, ["Id"], key.name, [value], live=True)
+        ]
+
+    def fetch(
+        self, sobject: SObject, identities: Sequence[str], fields: Sequence[str], *, live: bool = True
+    ) -> dict[str, dict[str, Any]]:
+        """Records by id with the named fields, stored form; raises ApiError for a field that is not there."""
+        wanted = []
+        for name in fields:
+            field = sobject.get(name)
+            if field is None:
+                raise ApiError(400, "INVALID_FIELD", no_such_column(name, sobject.name))
+            wanted.append(field)
+        plain = [part for field in wanted for part in (field.parts or (field.name,))]
+        needed = [sobject.fields[name] for name in dict.fromkeys(plain)]
+        return self._organisation.records.fetch(
+            self._organisation.database.reader(), sobject, identities, needed, live=live
+        )

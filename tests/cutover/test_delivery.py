@@ -1,0 +1,106 @@
+"""A delivery's state follows from what was said about it, in whatever order and however often it was said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cutover.ledger.delivery import STATES, Delivery, from_row, row
+from tests.cutover.records import mapped, operation, version
+
+REFERENCE = "patient:1"
+
+
+def _delivery(*events: Any) -> Delivery:
+    found = Delivery(REFERENCE, "Contact", "patient")
+    for event in events:
+        if isinstance(event, int):
+            found.see(version(event), "upsert", "delta")
+        else:
+            found.settle(event)
+    return found
+
+
+def op(number: int, **changed: Any) -> dict[str, Any]:
+    return operation(REFERENCE, number, **changed)
+
+
+def held(number: int, at: int) -> dict[str, Any]:
+    return op(number, what="hold", outcome="held", code="parent_missing", detail="practice:7", at=at)
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([1], "in_flight"),
+        ([1, op(1)], "loaded"),
+        ([op(1), 1], "loaded"),
+        ([1, op(1), 2], "in_flight"),
+        ([1, 2, op(1)], "in_flight"),
+        ([1, 2, op(2), op(1, what="supersede", outcome="superseded", at=9999)], "loaded"),
+        ([1, held(1, 10)], "held"),
+        ([1, held(1, 10), op(1, at=20), held(1, 30)], "loaded"),
+        ([1, held(1, 10), op(1, what="release", outcome=None, at=20)], "in_flight"),
+        ([1, op(1), op(1, version=mapped(1, 1), what="hold", outcome="held", at=5000)], "held"),
+        ([1, op(1, what="reject", outcome="rejected", code="too_long")], "rejected"),
+        ([1, op(1, what="reject", outcome="rejected", at=10), op(1, at=20)], "loaded"),
+        ([1, op(1), 2, op(2, what="delete", outcome="deleted")], "deleted"),
+        ([1, op(1, what="skip", outcome="skipped")], "skipped"),
+        ([1, op(1), op(1, what="verify", outcome=None, detail="12")], "loaded"),
+    ],
+)
+def test_the_newest_version_decides(events: list[Any], state: str) -> None:
+    assert _delivery(*events).state == state
+
+
+def test_what_is_loaded_now_is_kept_while_a_newer_version_is_under_way() -> None:
+    found = _delivery(1, op(1), 2)
+    assert (found.state, found.loaded_version) == ("in_flight", mapped(1))
+    gone = _delivery(1, op(1), op(2, what="delete", outcome="deleted"))
+    assert gone.loaded_version is None
+
+
+def test_a_check_counts_its_fields_and_a_later_one_clears_a_mismatch() -> None:
+    wrong = op(1, what="mismatch", outcome=None, columns=["Phone", "Fax"], at=10)
+    right = op(1, what="verify", outcome=None, detail="12", at=20)
+    assert _delivery(1, op(1), wrong).mismatch == "Phone,Fax"
+    found = _delivery(1, op(1), wrong, right, wrong)
+    assert (found.mismatch, found.verified_fields) == (None, 12)
+    assert dict(found.counted())["verified"] == 1
+    assert "verified" not in dict(_delivery(1, op(1), right, 2, op(2)).counted())
+
+
+outcomes = st.sampled_from(["loaded", "held", "rejected", "skipped", "deleted", "superseded", None])
+events = st.lists(
+    st.integers(1, 4)
+    | st.builds(
+        lambda number, outcome, at: op(number, outcome=outcome, what=outcome or "release", at=at, detail=str(at)),
+        st.integers(1, 4),
+        outcomes,
+        st.integers(1, 10_000),
+    )
+    | st.builds(
+        lambda number, what, at: op(number, outcome=None, what=what, at=at, detail="3", columns=["A"]),
+        st.integers(1, 4),
+        st.sampled_from(["verify", "mismatch"]),
+        st.integers(1, 10_000),
+    ),
+    max_size=12,
+    unique_by=lambda event: event if isinstance(event, int) else event["at"],
+)
+
+
+@given(events, st.randoms(), st.data())
+def test_order_and_repetition_change_no_state(history: list[Any], random: Any, data: Any) -> None:
+    again = history + (data.draw(st.lists(st.sampled_from(history))) if history else [])
+    random.shuffle(again)
+    one, other = _delivery(*history), _delivery(*again)
+    assert (one.state, one.version, one.outcome, one.at, one.source_version, one.verified_version, one.mismatch) == (
+        *(other.state, other.version, other.outcome, other.at),
+        *(other.source_version, other.verified_version, other.mismatch),
+    )
+    assert one.state in STATES
+    assert row(from_row(row(one)[:-1])) == row(one)

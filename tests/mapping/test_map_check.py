@@ -1,0 +1,124 @@
+from typing import Any
+
+import pytest
+
+from mapping.check import Finding, check_map, insert_only_columns
+from mapping.document import default_map
+from mapping.rules import MapDocument
+
+TYPES = {
+    "Birthdate": "date",
+    "VP_Created_At__c": "datetime",
+    "VP_Modified_At__c": "datetime",
+    "VP_Deleted_At__c": "datetime",
+    "Email": "email",
+    "Salutation": "picklist",
+    "Industry": "picklist",
+}
+PICKLISTS = {
+    "Salutation": ["Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx."],
+    "Industry": ["Healthcare", "Not For Profit", "Biotechnology", "Retail", "Insurance", "Education"],
+}
+
+
+def field(name: str, **more: Any) -> dict[str, Any]:
+    kind = TYPES.get(name, "string")
+    return {
+        "name": name,
+        "type": kind,
+        "length": 80 if kind == "email" else 0 if kind in {"date", "datetime"} else 32000,
+        "createable": True,
+        "updateable": True,
+        "nillable": True,
+        "defaultedOnCreate": False,
+        "externalId": name == "VP_Id__c",
+        "unique": name == "VP_Id__c",
+        "restrictedPicklist": False,
+        "picklistValues": [{"value": value, "active": True} for value in PICKLISTS.get(name, ())],
+        "referenceTo": ["Account"] if name in {"ParentId", "AccountId"} else [],
+        **({"type": "reference", "length": 18} if name in {"ParentId", "AccountId"} else {}),
+        **more,
+    }
+
+
+def org() -> dict[str, Any]:
+    answer = {}
+    for rule in default_map().objects.values():
+        names = [*rule.columns, rule.external_id, "VP_Deleted_At__c"]
+        answer[rule.target] = {
+            "createable": True,
+            "updateable": True,
+            "deletable": True,
+            "fields": [field(n) for n in names],
+        }
+    return answer
+
+
+def change(describes: dict[str, Any], sobject: str, which: str, **more: Any) -> dict[str, Any]:
+    for entry in describes[sobject]["fields"]:
+        if entry["name"] == which:
+            entry.update(more)
+    return describes
+
+
+def serious(describes: dict[str, Any], document: MapDocument | None = None) -> list[Finding]:
+    return [finding for finding in check_map(document or default_map(), describes) if finding.severity != "info"]
+
+
+def test_an_org_with_every_column_has_nothing_serious():
+    assert serious(org()) == []
+
+
+def test_source_fields_that_go_nowhere_are_said():
+    told = [f.message for f in check_map(default_map(), org()) if f.code == "SOURCE_FIELD_UNUSED"]
+    assert told == ["the source field provider_id goes nowhere"]
+
+
+def test_a_missing_object_is_an_error():
+    describes = org()
+    del describes["Contact"]
+    assert [(f.severity, f.object, f.code) for f in serious(describes)] == [("error", "patient", "OBJECT_MISSING")]
+
+
+@pytest.mark.parametrize(
+    ("sobject", "name", "more", "severity", "code"),
+    [
+        ("Contact", "MRN__c", {"name": "Other__c"}, "error", "COLUMN_MISSING"),
+        ("Contact", "VP_Id__c", {"unique": False}, "error", "NOT_UNIQUE"),
+        ("Contact", "VP_Id__c", {"externalId": False}, "error", "NOT_EXTERNAL_ID"),
+        ("Contact", "FirstName", {"createable": False, "updateable": False}, "error", "NOT_CREATEABLE"),
+        ("Contact", "Birthdate", {"type": "string"}, "error", "TYPE_MISMATCH"),
+        ("Contact", "LastName", {"type": "double"}, "error", "TYPE_MISMATCH"),
+        ("Contact", "AccountId", {"referenceTo": ["User"]}, "error", "TYPE_MISMATCH"),
+        ("Contact", "FirstName", {"length": 39}, "error", "LONGER_THAN_ORG"),
+        ("Contact", "VP_Source__c", {"length": 5}, "error", "LONGER_THAN_ORG"),
+        ("Account", "VP_Deleted_At__c", {"type": "date"}, "error", "TYPE_MISMATCH"),
+        ("Account", "VP_Deleted_At__c", {"name": "Other__c"}, "error", "COLUMN_MISSING"),
+        ("Contact", "FirstName", {"nillable": False}, "warning", "REQUIRED_MAY_BE_EMPTY"),
+    ],
+)
+def test_what_does_not_fit_is_found(sobject: str, name: str, more: dict[str, Any], severity: str, code: str):
+    assert [(f.severity, f.code) for f in serious(change(org(), sobject, name, **more))] == [(severity, code)]
+
+
+def test_a_restricted_picklist_must_have_the_values():
+    describes = change(org(), "Account", "Industry", restrictedPicklist=True, picklistValues=[{"value": "Healthcare"}])
+    (finding,) = serious(describes)
+    assert finding.code == "PICKLIST_VALUE_MISSING"
+    assert "Not For Profit" in finding.message
+
+
+def test_a_column_the_org_requires_must_be_mapped():
+    describes = org()
+    describes["Contact"]["fields"].append(field("Region__c", nillable=False))
+    (finding,) = serious(describes)
+    assert (finding.column, finding.code) == ("Region__c", "REQUIRED_NOT_MAPPED")
+
+
+def test_insert_only_columns_come_from_the_org():
+    describes = change(org(), "Contact", "AccountId", updateable=False)
+    assert insert_only_columns(default_map(), describes) == {
+        "practice": frozenset(),
+        "patient": frozenset({"AccountId"}),
+    }
+    assert serious(describes) == []

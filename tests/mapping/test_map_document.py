@@ -1,0 +1,178 @@
+import contextlib
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mapping.document import MapErrors, default_map, default_map_text, load_map
+
+GOOD = """\
+map: 1
+source_tag: Visual Practice
+objects:
+  practice:
+    resource: practices
+    target: Account
+    external_id: VP_Id__c
+    on_delete: keep
+    columns:
+      Name: {from: name, max: 255}
+"""
+
+
+def errors_of(text: str) -> list[tuple[int, str, str]]:
+    with pytest.raises(MapErrors) as caught:
+        load_map(text, "clinic.yaml")
+    return [(error.line, error.message, error.hint) for error in caught.value.errors]
+
+
+def only_error(text: str, line: int) -> str:
+    found = errors_of(text)
+    assert [error[0] for error in found] == [line], found
+    return f"{found[0][1]} ({found[0][2]})"
+
+
+def test_the_default_map_is_valid_and_has_both_objects():
+    assert set(default_map().objects) == {"practice", "patient"}
+
+
+def test_the_hash_ignores_comments_layout_order_and_spelled_out_defaults():
+    plain = load_map(GOOD, "a").hash
+    other = "# a comment\n" + GOOD.replace(
+        "{from: name, max: 255}", "\n        max: 255 # x\n        from: name\n        as: text"
+    )
+    assert load_map(other, "b").hash == plain
+
+
+def test_the_hash_changes_with_what_the_map_says():
+    assert load_map(GOOD.replace("255", "254"), "a").hash != load_map(GOOD, "a").hash
+
+
+def test_the_default_map_keeps_its_hash_over_processes():
+    assert load_map(default_map_text(), "again").hash == default_map().hash
+    assert len(default_map().hash) == 64
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("max: 255", "maxx: 255", 10, "unknown key `maxx` (did you mean `max`?)"),
+        ("max: 255", "as: txt", 10, "unknown transform"),
+        ("from: name", "from: nmae", 10, "`practices` has no field `nmae` (did you mean `name`?"),
+        ("    external_id: VP_Id__c\n", "", 4, "add `external_id: VP_Id__c`"),
+        ("    on_delete: keep", "    on_delete: flag", 8, "`flag` needs a column"),
+        ("on_delete: keep", "on_delete: drop", 8, "'delete', 'flag' or 'keep'"),
+        ("resource: practices", "resource: practises", 5, "did you mean `practices`?"),
+        ("{from: name, max: 255}", "name", 10, "must be keys and values"),
+        ("{from: name, max: 255}", "{}", 10, "this one has none"),
+        ("{from: name, max: 255}", "{from: name, constant: x}", 10, "this one has 2: from, constant"),
+        ("{from: name, max: 255}", "{from: name, max: many}", 10, "whole number"),
+        ("{from: name, max: 255}", "{constant: 5}", 10, "put the value in quotes"),
+        ("{from: name, max: 255}", "{from: name, too_long: truncate}", 10, "needs `max`"),
+        ("{from: name, max: 255}", "{run: true, max: 3}", 10, "`max` means nothing here"),
+        ("{from: name, max: 255}", "{from: name, required: true, default: x}", 10, "`required` can't fail"),
+        ("{from: name, max: 255}", "{from: name, on_invalid: blank}", 10, "means nothing for text"),
+        ("{from: name, max: 255}", "{from: name, as: date, max: 3}", 10, "means nothing for a date"),
+        ("{from: name, max: 255}", "{from: name, values: {A: x, a: y}}", 10, "bad value map: `a` is the same value as `A`"),
+        ("{from: name, max: 255}", "{from: name, values: {A: [x]}}", 10, "bad value map"),
+        ("{from: name, max: 255}", "{from: name, values: {}}", 10, "bad value map"),
+        ("{from: name, max: 255}", "{from: name, otherwise: x}", 10, "`otherwise` needs `values`"),
+        ("{from: name, max: 255}", "{parent: practise, from: parent_id}", 10, "reference to unknown object `practise`"),
+        ("{from: name, max: 255}", "{parent: practice}", 10, "a reference needs the field"),
+        (
+            "{from: name, max: 255}",
+            "{parent: practice, from: parent_id, on_none: placeholder}",
+            10,
+            "no placeholder for `practice`",
+        ),
+        ("Name: {", "1Name: {", 10, "no Salesforce column name"),
+        ("Name: {", "vp_id__C: {", 10, "same column as `external_id`"),
+        ("map: 1", "map: 2", 1, "it is one of: 1"),
+        ("map: 1\n", "", 1, "begin the file with `map: 1`"),
+        ("  practice:\n", "  pra-ctice:\n", 4, "can't be an object's name"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line_and_a_hint(old: str, new: str, line: int, words: str):
+    assert old in GOOD
+    assert words in only_error(GOOD.replace(old, new), line)
+
+
+def test_two_columns_with_the_same_name_name_both_lines():
+    words = only_error(GOOD + "      Name: {from: phone}\n", 11)
+    assert "`Name` is here twice; it is first on line 10" in words
+
+
+def test_two_columns_that_differ_by_case_only_are_the_same_column():
+    assert "`name` is the same column as `Name`" in only_error(GOOD + "      name: {from: phone}\n", 11)
+
+
+def test_all_mistakes_come_at_once_in_the_order_of_their_lines():
+    text = (
+        GOOD.replace("    external_id: VP_Id__c\n", "").replace("source_tag", "source_tg")
+        + "      Phone: {from: phne}\n      Fax: {frm: phone}\n"
+        + "placeholders:\n  patient: {reference: nobody, columns: {LastName: x}}\n"
+    )
+    found = errors_of(text)
+    assert [line for line, _, _ in found] == [1, 2, 4, 10, 11, 13, 13]
+
+
+def test_the_text_of_the_errors_is_a_line_each_with_name_and_line():
+    with pytest.raises(MapErrors) as caught:
+        load_map(GOOD.replace("from: name", "from: nmae") + "  x: 1\n", "clinic.yaml")
+    assert str(caught.value).startswith("clinic.yaml:10: `practices` has no field `nmae` (did you mean")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the map is empty"),
+        ("# nothing\n", "the map is empty"),
+        ("map: [1", "not valid YAML"),
+        ("- a\n", "a map must be keys and values"),
+        ("map: 1\n\tx: 2", "not valid YAML"),
+        ("a: 1\x00", "not valid YAML"),
+        ("&a x: *a\n", "missing"),
+        ("objects: &a {b: *a}\n", "nested too deeply"),
+        ("? [a]\n: 1\n", "a key must be text"),
+        ("map: 1\nsource_tag: x\nobjects: 5\n", "`objects` must be keys and values"),
+        ("map: 1\nsource_tag: x\nobjects: {}\n", "empty"),
+        ("map: 1\nsource_tag: x\nobjects: {practice: 1}\n", "must be keys and values"),
+    ],
+)
+def test_a_text_that_is_no_map_is_refused_with_a_reason(text: str, words: str):
+    assert any(words in message + hint for _, message, hint in errors_of(text))
+
+
+def test_a_placeholder_must_have_its_own_kind_of_reference_and_the_required_columns():
+    text = GOOD.replace("max: 255", "required: true") + "      VP_Run_Id__c: {run: true}\n"
+    text += "placeholders:\n  practice:\n    reference: practice:5\n    columns: {VP_Run_Id__c: x}\n"
+    found = errors_of(text)
+    assert [line for line, _, _ in found] == [14, 15, 15]
+
+
+def test_keys_of_a_value_map_keep_their_text():
+    document = load_map(GOOD.replace("max: 255", "values: {010: ten, yes: true, ~: x}"), "a")
+    assert document.objects["practice"].columns["Name"].values == {"010": "ten", "yes": True, "~": "x"}
+
+
+@given(st.integers(0, 2**32), st.integers(1, 6))
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_map_loads_or_is_refused_and_never_crashes(seed: int, wounds: int):
+    dice = random.Random(seed)
+    lines = default_map_text().splitlines()
+    for _ in range(wounds):
+        place = dice.randrange(len(lines))
+        match dice.randrange(4):
+            case 0:
+                del lines[place]
+            case 1:
+                lines[place] = lines[place][: dice.randrange(len(lines[place]) + 1)]
+            case 2:
+                lines[place] = "  " * dice.randrange(3) + lines[place]
+            case 3:
+                cut = dice.randrange(len(lines[place]) + 1)
+                lines[place] = lines[place][:cut] + dice.choice("{}[]:,#'\"&*!|>%@~ -?") + lines[place][cut:]
+    with contextlib.suppress(MapErrors):
+        load_map("\n".join(lines), "damaged")

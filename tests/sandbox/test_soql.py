@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.conftest import Org
+
+
+@pytest.fixture(scope="module", autouse=True)
+def people(sandbox: Any) -> None:
+    org = Org(sandbox.salesforce)
+    org.upsert("Account", {"VP_Id__c": "soql:p", "Name": "Soql Practice", "Industry": "Healthcare"})
+    rows = [
+        {
+            "VP_Id__c": "soql:1",
+            "LastName": "Soql Ash",
+            "FirstName": "Amy",
+            "Birthdate": "1980-05-01",
+            "Account": {"VP_Id__c": "soql:p"},
+        },
+        {"VP_Id__c": "soql:2", "LastName": "Soql Birch", "Birthdate": "1990-05-01", "DoNotCall": True},
+        {"VP_Id__c": "soql:3", "LastName": "Soql Elm", "FirstName": "O'Neil", "Description": "100% sure_ly"},
+    ]
+    assert all(each["success"] for each in org.upsert("Contact", *rows))
+    org.close()
+
+
+def found(org: Org, condition: str, tail: str = "") -> list[str]:
+    soql = f"SELECT VP_Id__c FROM Contact WHERE VP_Id__c LIKE 'soql:%' AND {condition} {tail or 'ORDER BY VP_Id__c'}"
+    return [record["VP_Id__c"][5:] for record in org.query(soql)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("LastName = 'soql ASH'", "1"),
+        ("FirstName != 'Amy'", "23"),
+        ("FirstName = null", "2"),
+        ("FirstName != null", "13"),
+        ("FirstName = 'O\\'Neil'", "3"),
+        ("Birthdate >= 1985-01-01", "2"),
+        ("(Birthdate < 1985-01-01 OR FirstName = 'O\\'Neil')", "13"),
+        ("NOT LastName LIKE '%Birch'", "13"),
+        ("(NOT FirstName = 'Amy')", "23"),
+        ("LastName IN ('Soql Ash', 'Soql Elm')", "13"),
+        ("LastName NOT IN ('Soql Ash', 'Soql Elm')", "2"),
+        ("VP_Id__c IN ('SOQL:1')", ""),
+        ("DoNotCall = TRUE", "2"),
+        ("Description LIKE '%0\\% sure\\_%'", "3"),
+        ("Account.VP_Id__c = 'soql:p'", "1"),
+        ("Account.Name = null", "23"),
+        ("CreatedDate > 2020-01-01T00:00:00Z", "123"),
+        ("SystemModstamp < 2020-01-01T00:00:00.000+02:00", ""),
+        ("CreatedDate >= LAST_N_DAYS:2", "123"),
+    ],
+)
+def test_conditions_select_what_salesforce_would(org: Org, condition: str, expected: str) -> None:
+    assert "".join(found(org, condition)) == expected
+
+
+def test_nulls_come_first_unless_told_otherwise(org: Org) -> None:
+    named = "VP_Id__c != null"
+    assert found(org, named, "ORDER BY FirstName") == ["2", "1", "3"]
+    assert found(org, named, "ORDER BY FirstName DESC") == ["2", "3", "1"]
+    assert found(org, named, "ORDER BY FirstName DESC NULLS LAST, VP_Id__c LIMIT 2") == ["3", "1"]
+    assert found(org, named, "ORDER BY VP_Id__c LIMIT 5 OFFSET 2") == ["3"]
+
+
+def test_a_parent_comes_along_or_is_null(org: Org) -> None:
+    records = org.query(
+        "SELECT Id, Account.Name, account.industry FROM Contact WHERE VP_Id__c IN ('soql:1', 'soql:2') ORDER BY VP_Id__c"
+    )
+    assert list(records[0]) == ["attributes", "Id", "Account"]
+    assert {key: value for key, value in records[0]["Account"].items() if key != "attributes"} == {
+        "Name": "Soql Practice",
+        "Industry": "Healthcare",
+    }
+    assert records[0]["Account"]["attributes"]["type"] == "Account"
+    assert records[1]["Account"] is None
+
+
+def test_counting(org: Org) -> None:
+    answer = org.http.get("/query", params={"q": "select count() from Contact where VP_Id__c like 'soql:%'"}).json()
+    assert answer == {"totalSize": 3, "done": True, "records": []}
+    grouped = org.query(
+        "SELECT Account.VP_Id__c, COUNT(Id) n FROM Contact WHERE VP_Id__c LIKE 'soql:%' GROUP BY Account.VP_Id__c HAVING COUNT(Id) > 1"
+    )
+    assert grouped == [{"attributes": {"type": "AggregateResult"}, "VP_Id__c": None, "n": 2}]
+    assert org.query("SELECT COUNT(Id), MAX(LastName) FROM Contact WHERE VP_Id__c LIKE 'soql:%'")[0]["expr0"] == 3
+
+
+@pytest.mark.parametrize(
+    ("soql", "code", "text"),
+    [
+        ("SELECT Id FROM Nothing", "INVALID_TYPE", "sObject type 'Nothing' is not supported."),
+        ("SELECT Foo FROM Contact", "INVALID_FIELD", "No such column 'Foo' on entity 'Contact'."),
+        ("SELECT Nope.Name FROM Contact", "INVALID_FIELD", "Didn't understand relationship 'Nope' in field path."),
+        ("SELECT Id FROM Contact WHERE", "MALFORMED_QUERY", "unexpected token: '<EOF>'"),
+        ("SELECT Id FROM Contact WHERE Id = '1' garbage", "MALFORMED_QUERY", "unexpected token: 'garbage'"),
+        ("SELECT Id, Birthdate FROM Contact WHERE Birthdate = '1990'", "INVALID_FIELD", "must be of type date"),
+        ("SELECT LastName, COUNT(Id) FROM Contact", "MALFORMED_QUERY", "Field must be grouped or aggregated: LastName"),
+    ],
+)
+def test_a_wrong_query_is_refused_in_salesforces_words(org: Org, soql: str, code: str, text: str) -> None:
+    status, told, message = org.refusal(org.http.get("/query", params={"q": soql}))
+    assert (status, told) == (400, code)
+    assert text in message
+
+
+def test_the_caret_points_at_what_is_wrong(org: Org) -> None:
+    message = org.refusal(org.http.get("/query", params={"q": "select count() from XYZZY"}))[2]
+    assert message.startswith(
+        "\nselect count() from XYZZY\n                    ^\nERROR at Row:1:Column:21\nsObject type 'XYZZY'"
+    )
+
+
+def test_a_long_result_is_paged_and_keeps_its_rows(org: Org) -> None:
+    lines = "".join(f"page:{number},Paged\n" for number in range(4100))
+    org.finished(org.job(f"VP_Id__c,LastName\n{lines}"))
+    first = org.http.get(
+        "/query", params={"q": "SELECT VP_Id__c FROM Contact WHERE LastName = 'Paged' ORDER BY VP_Id__c DESC"}
+    ).json()
+    assert (first["totalSize"], first["done"], len(first["records"])) == (4100, False, 2000)
+    assert first["nextRecordsUrl"].endswith("-2000")
+    org.http.patch("/sobjects/Contact/VP_Id__c/page:0", json={"LastName": "Moved"})
+    records = org.query("SELECT VP_Id__c FROM Contact WHERE VP_Id__c LIKE 'page:%' ORDER BY VP_Id__c DESC")
+    assert [record["VP_Id__c"] for record in records] == sorted((f"page:{n}" for n in range(4100)), reverse=True)
+    rest = org.http.get(f"{org.card['url']}{first['nextRecordsUrl']}").json()
+    assert len(rest["records"]) == 2000
+    unknown = org.http.get("/query/0r8000000000000AAA-2000")
+    assert org.refusal(unknown)[1] == "INVALID_QUERY_LOCATOR"
+
+
+def test_500_values_fit_into_one_query(org: Org) -> None:
+    listed = ",".join(f"'page:{number}'" for number in range(500))
+    assert len(org.query(f"SELECT Id FROM Contact WHERE VP_Id__c IN ({listed})")) == 500
+    endless = ",".join(f"'page:{number}'" for number in range(2000))
+    assert (
+        org.http.get("/query", params={"q": f"SELECT Id FROM Contact WHERE VP_Id__c IN ({endless})"}).status_code == 414
+    )

@@ -1,0 +1,1 @@
+"""What travels through Kafka: the topics, the messages and their encoding, references and versions."""

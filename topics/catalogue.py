@@ -1,0 +1,224 @@
+"""Every topic of a cutover: its name, key, messages, partitions, retention, and who writes and reads it.
+
+Owns names and configurations; `topics.provision` creates them on a broker. All topics have the same partition count, so
+that a record and everything that follows from it can stay in one partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+STAGES = ("ingest", "resolve", "deliver")
+"""The consumer groups, one per stage, in the order a record passes them."""
+
+TARGETS: Mapping[str, str] = MappingProxyType({"practice": "Account", "patient": "Contact"})
+"""Objects of the source, parents first, and the Salesforce object each one becomes."""
+
+STATES = ("extract", "refs")
+"""State tables besides the one that each Salesforce object has (`rows.<sobject>`)."""
+
+MEGABYTE = 1024 * 1024
+SOURCE_BYTES = MEGABYTE
+"""Most that a record of `vp.*` and `replay` may take; Kafka's own default is 12 bytes more."""
+
+DERIVED_BYTES = 2 * MEGABYTE
+"""Most that any other record may take: a reject carries a source record whole, and needs room around it."""
+
+TEN_YEARS_MS = 10 * 365 * 24 * 3600 * 1000
+
+KEPT: Mapping[str, str] = MappingProxyType(
+    {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"},
+)
+"""Kept until the topic is deleted: a cutover can be replayed from its start at any time."""
+
+COMPACT: Mapping[str, str] = MappingProxyType(
+    {
+        "cleanup.policy": "compact",
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        # A worker that comes back with an old local file reads only the changelog's tail: were tombstones dropped after
+        # Kafka's default of one day, what they deleted would live again.
+        "delete.retention.ms": str(TEN_YEARS_MS),
+        # Compaction would keep a zombie's late record and drop the valid one before it (`state.changelog`): a day's respite.
+        "min.compaction.lag.ms": str(24 * 3600 * 1000),
+        "min.cleanable.dirty.ratio": "0.1",
+        "segment.bytes": str(64 * MEGABYTE),  # the active segment is never compacted, and is read at each recovery
+    }
+)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic.
+
+    Attributes:
+        name: As the broker has it, prefix included.
+        key: What the key holds, for people.
+        messages: Names of the messages it carries; empty when the values are the writer's own format.
+        partitions: How many.
+        configs: Topic settings, names as Kafka has them; ours are checked, others are left alone.
+        writers: Who publishes to it.
+        readers: Who consumes it.
+    """
+
+    name: str
+    key: str
+    messages: tuple[str, ...]
+    partitions: int
+    configs: Mapping[str, str]
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The topics of one cutover.
+
+    Args:
+        prefix: Put before every topic and group name, e.g. `acme.`.
+        partitions: Of every topic.
+        replication: Copies of every topic.
+        min_insync: Copies that must have a record before it counts as written.
+        targets: Source objects and the Salesforce object each becomes.
+    """
+
+    prefix: str = ""
+    partitions: int = 4
+    replication: int = 1
+    min_insync: int = 1
+    targets: Mapping[str, str] = field(default_factory=lambda: TARGETS)
+
+    def vp(self, object_: str) -> str:
+        """Changes of an object as the source has them."""
+        return f"{self.prefix}vp.{object_}"
+
+    def sf(self, sobject: str) -> str:
+        """Rows ready for a Salesforce object."""
+        return f"{self.prefix}sf.{sobject}"
+
+    def bulk(self, sobject: str) -> str:
+        """Journal of the batches of a Salesforce object."""
+        return f"{self.prefix}bulk.{sobject}"
+
+    def state(self, name: str) -> str:
+        """Changelog of a state table, e.g. `refs` or `rows.Contact`."""
+        return f"{self.prefix}state.{name}"
+
+    @property
+    def extract(self) -> str:
+        """Requests to the extract."""
+        return f"{self.prefix}extract"
+
+    @property
+    def replay(self) -> str:
+        """Changes issued again."""
+        return f"{self.prefix}replay"
+
+    @property
+    def refs(self) -> str:
+        """Parents' fates and the rows that wait for them."""
+        return f"{self.prefix}refs"
+
+    @property
+    def audit(self) -> str:
+        """Every operation."""
+        return f"{self.prefix}audit"
+
+    @property
+    def rejects(self) -> str:
+        """Every input that can't go on."""
+        return f"{self.prefix}rejects"
+
+    @property
+    def control(self) -> str:
+        """Transitions of the cutover."""
+        return f"{self.prefix}control"
+
+    def group(self, stage: str) -> str:
+        """Consumer group of a stage."""
+        return f"{self.prefix}{stage}"
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Consumer groups of all stages."""
+        return tuple(self.group(stage) for stage in STAGES)
+
+    @property
+    def sobjects(self) -> tuple[str, ...]:
+        """Salesforce objects, parents first, each once."""
+        return tuple(dict.fromkeys(self.targets.values()))
+
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """Topics that each stage consumes by its group (changelogs and `control` are read without one)."""
+        return {
+            "ingest": (self.extract, *(self.vp(name) for name in self.targets), self.replay),
+            "resolve": (self.refs,),
+            "deliver": (*(self.sf(name) for name in self.sobjects), self.audit),
+        }
+
+    @property
+    def ledger(self) -> tuple[str, ...]:
+        """Topics that the ledger reads from their start."""
+        changes = (self.vp(name) for name in self.targets)
+        journals = (self.bulk(name) for name in self.sobjects)
+        return (*changes, self.audit, self.rejects, *journals, self.control)
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Every topic, in the order a record passes them."""
+        return tuple(self._topics())
+
+    def topic(self, name: str) -> Topic:
+        """The topic of that name.
+
+        Raises:
+            KeyError: No such topic.
+        """
+        return {topic.name: topic for topic in self.topics}[name]
+
+    def _topics(self) -> Iterator[Topic]:
+        reference = "own reference"
+        yield self._kept(self.extract, "object", ("extract",), ("control", "cli", "resolve"), ("extract",))
+        for object_ in self.targets:
+            change = (f"change.{object_}",)
+            yield self._kept(self.vp(object_), "VP id", change, ("extract",), ("map", "ledger"), SOURCE_BYTES)
+        changes = tuple(f"change.{object_}" for object_ in self.targets)
+        yield self._kept(self.replay, "VP id", changes, ("replay",), ("map",), SOURCE_BYTES)
+        yield self._kept(
+            self.refs,
+            "reference of the parent waited for",
+            ("waiting", "landed", "rejected", "gone", "absent", "release"),
+            ("extract", "map", "resolve", "load"),
+            ("resolve",),
+        )
+        for sobject in self.sobjects:
+            yield self._kept(self.sf(sobject), reference, ("ready",), ("map", "resolve"), ("load",))
+        stages = ("extract", "map", "resolve", "load", "verify")
+        yield self._kept(self.audit, reference, ("operation",), stages, ("ledger", "verify"))
+        yield self._kept(self.rejects, reference, ("reject",), stages, ("ledger", "replay"))
+        yield self._kept(self.control, "cutover id", ("transition",), ("cli", "control"), ("ledger", *STAGES))
+        for sobject in self.sobjects:
+            yield self._compact(self.bulk(sobject), "batch and page", ("batch", "batch_rows"), "load", "ledger")
+        for name in (*STATES, *(f"rows.{sobject}" for sobject in self.sobjects)):
+            yield self._compact(self.state(name), "key in the table", (), "state", "state")
+
+    def _kept(
+        self,
+        name: str,
+        key: str,
+        messages: tuple[str, ...],
+        writers: tuple[str, ...],
+        readers: tuple[str, ...],
+        largest: int = DERIVED_BYTES,
+    ) -> Topic:
+        return Topic(name, key, messages, self.partitions, self._configs(KEPT, largest), writers, readers)
+
+    def _compact(self, name: str, key: str, messages: tuple[str, ...], writer: str, reader: str) -> Topic:
+        configs = self._configs(COMPACT, DERIVED_BYTES)
+        return Topic(name, key, messages, self.partitions, configs, (writer,), (reader,))
+
+    def _configs(self, cleanup: Mapping[str, str], largest: int) -> Mapping[str, str]:
+        return {**cleanup, "max.message.bytes": str(largest), "min.insync.replicas": str(self.min_insync)}
