@@ -215,6 +215,7 @@ def deliver(
         _register(app, f"load.{sobject}", load, names.sf(sobject))
         _background(app, load.tick)
     _register(app, "verify", verifier, names.audit)
+    _background(app, verifier.tick)
     _background(app, gate.follow)
     return app
 

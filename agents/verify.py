@@ -9,12 +9,16 @@ Not caught: a record that never reached ``vp.*`` (the census finds that), and wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
+from agents.lane import Ticket
 from agents.outputs import Outputs, row_of
 from agents.source_records import SourceRecords
 from connectors.errors import ConnectorError
@@ -24,14 +28,28 @@ from mapping.comparators import Comparison
 from topics import reference
 from topics.codec import Undecodable
 from topics.messages import Change, Operation, Outcome
+from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 
 log = logging.getLogger(__name__)
 
 STAGE: Final = "verify"
-_AGAIN_SECONDS: Final = (0.5, 1.5, 3.0)
+_AGAIN_SECONDS: Final = (0.5, 1.5, 3.0, 5.0)
+_TICK_SECONDS: Final = 0.2
+_OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _PAUSE_MOST: Final = 30.0
 _CACHE: Final = 50_000
+
+
+@dataclass(eq=False)
+class Check:
+    """A landing that is to be verified, and the chunk that waits for it."""
+
+    operation: Operation
+    chunk: Chunk
+    ticket: Ticket
+    tries: int = 0
+    due: float = 0.0
 
 
 class Lookup(NamedTuple):
@@ -68,6 +86,8 @@ class Verify:
         self._comparisons = comparisons
         self._lookups = lookups
         self._references: dict[str, str] = {}
+        self._again: dict[str, Check] = {}
+        self._reading = asyncio.Lock()
 
     async def handle(self, chunk: Chunk) -> None:
         """Verifies the newest landing of each row in the chunk."""
@@ -79,67 +99,92 @@ class Verify:
                 continue  # the ledger reads the same topic and reports it
             operation = cast("Operation", decoded)
             own = operation["reference"]
-            if operation["outcome"] == "deleted":
-                landed.pop(own, None)
-            elif (
-                operation["outcome"] == "loaded" and operation["object"] in self._comparisons and _has_source(operation)
-            ):
-                known = landed.get(own)
-                if known is None or known["version"] <= operation["version"]:
-                    landed[own] = operation
-        open_ = list(landed.values())
-        for pause in (*_AGAIN_SECONDS, None):
-            differing = await self._verify(chunk, open_, last=pause is None)
-            if not differing or pause is None:
-                break
-            await asyncio.sleep(pause)
-            chunk.assignment.check()
-            open_ = differing
-        chunk.done()
+            if operation["outcome"] in _OVERTAKES:
+                self._overtaken(own, landed)
+            if operation["outcome"] == "loaded" and operation["object"] in self._comparisons and _has_source(operation):
+                landed[own] = operation
+        ticket = Ticket(chunk)
+        checks = [Check(operation, chunk, ticket) for operation in landed.values()]
+        for check in checks:
+            ticket.take()
+        await self._verify(checks)
+        ticket.settle()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         """Leaves the one landing unverified: it stays visible as such."""
         log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
 
-    async def _verify(self, chunk: Chunk, operations: list[Operation], *, last: bool) -> list[Operation]:
-        by_object: dict[str, list[Operation]] = defaultdict(list)
-        for operation in operations:
-            by_object[operation["object"]].append(operation)
-        differing: list[Operation] = []
+    def _overtaken(self, own: str, landed: dict[str, Operation]) -> None:
+        """A newer landing, or the end, of a row makes a check of what it was before meaningless."""
+        landed.pop(own, None)
+        waiting = self._again.pop(own, None)
+        if waiting is not None:
+            waiting.ticket.settle()
+
+    async def tick(self) -> None:
+        """Reads rows that differed again, when their time has come; runs until cancelled."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = time.monotonic()
+            for own, check in list(self._again.items()):
+                if not check.chunk.live:
+                    del self._again[own]
+            due = [check for check in self._again.values() if check.due <= now]
+            if due:
+                for check in due:
+                    del self._again[check.operation["reference"]]
+                    check.chunk.assignment.touch(check.chunk.tp)
+                with contextlib.suppress(StaleAssignment):
+                    await self._verify(due)
+
+    async def _verify(self, checks: list[Check]) -> None:
+        by_object: dict[str, list[Check]] = defaultdict(list)
+        for check in checks:
+            by_object[check.operation["object"]].append(check)
         for object_, members in by_object.items():
             for start in range(0, len(members), MOST_IDS):
-                part = members[start : start + MOST_IDS]
-                differing += await self._compare(chunk, object_, part, last=last)
-        return differing
+                await self._compare(object_, members[start : start + MOST_IDS])
 
-    async def _compare(self, chunk: Chunk, object_: str, operations: list[Operation], *, last: bool) -> list[Operation]:
-        comparison = self._comparisons[object_]
-        records = await self._source.read([cast("Any", operation["source"]) for operation in operations])
+    async def _compare(self, object_: str, checks: list[Check]) -> None:
+        comparison, chunk = self._comparisons[object_], checks[0].chunk
+        operations = [check.operation for check in checks]
+        async with self._reading:
+            records = await self._source.read([cast("Any", operation["source"]) for operation in operations])
         ids = [operation["row_id"] or "" for operation in operations]
         sobject = operations[0]["sobject"]
-        rows = await self._insist(
-            chunk, lambda: self._collections.retrieve(sobject, ids, [*comparison.columns, "LastModifiedDate"])
-        )
+        rows = await self._insist(chunk, partial(self._collections.retrieve, sobject, ids, list(comparison.columns)))
         for lookup in self._lookups[object_]:
             await self._learn(
                 chunk, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
             )
-        differing: list[Operation] = []
-        for operation, row in zip(operations, rows, strict=True):
-            change = self._change(operation, records)
-            if change is None:
-                continue
-            _, vp_id = reference.split(operation["reference"])
+        for check, row in zip(checks, rows, strict=True):
+            change = self._change(check.operation, records)
+            columns: list[str] = []
             if row is None:
                 columns = ["Id"]
-            else:
+            elif change is not None:
+                _, vp_id = reference.split(check.operation["reference"])
                 found = comparison.compare(vp_id, change["fields"] or {}, change["custom"], row, self._references.get)
                 columns = list(dict.fromkeys(one.column for one in found))
-            if columns and not last:
-                differing.append(operation)
-            else:
-                await self._note(operation, comparison.count, columns)
-        return differing
+            if columns and check.tries < len(_AGAIN_SECONDS):
+                self._put_off(check)
+                continue
+            if change is not None:
+                await self._note(check.operation, comparison.count, columns)
+            check.ticket.settle()
+
+    def _put_off(self, check: Check) -> None:
+        """The row may have changed since: its next version then comes by and overtakes this check; else it is read again."""
+        own = check.operation["reference"]
+        waiting = self._again.get(own)
+        if waiting is not None and waiting.operation["version"] > check.operation["version"]:
+            check.ticket.settle()
+            return
+        if waiting is not None:
+            waiting.ticket.settle()
+        check.due = time.monotonic() + _AGAIN_SECONDS[check.tries]
+        check.tries += 1
+        self._again[own] = check
 
     def _change(self, operation: Operation, records: Mapping[tuple[str, int, int], Any]) -> Change | None:
         at = cast("Any", operation["source"])

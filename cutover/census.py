@@ -86,5 +86,5 @@ def lookups(census: Census, codec: Codec, topic: str) -> Iterable[tuple[bytes, b
     run = f"census-{census.at}"
     key = census.object.encode()
     for vp_id in (*census.missing, *census.extra)[:MOST_LOOKUPS]:
-        value = {"kind": "lookup", "object": census.object, "vp_id": vp_id, "run": run, "at": int(time.time() * 1000)}
+        value = {"kind": "census", "object": census.object, "vp_id": vp_id, "run": run, "at": int(time.time() * 1000)}
         yield key, codec.encode("extract", value, topic=topic, key=key)

@@ -10,15 +10,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib import error, request
 
 import click
 
-from sandbox.server import CARD, Options, Servers
-from sandbox.visual_practice.generator import Sizes
+if TYPE_CHECKING:
+    from sandbox.server import Options
 
 DEFAULT_DIR = Path(".local/sandbox")
+CARD = "sandbox.json"  # in the data directory: the line that `up --json` prints
 TICK = 0.1  # seconds between two calls of `mutate`
 
 
@@ -59,16 +60,21 @@ def up(
 
     The data directory is filled when it is new and used as it is when it is not: sizes and seed then mean nothing.
     """
+    from sandbox.server import Options  # noqa: PLC0415  (the product mounts these commands: its start stays quick)
+    from sandbox.visual_practice.generator import Sizes  # noqa: PLC0415
+
     given["data_dir"] = given["data_dir"] or Path(tempfile.mkdtemp(prefix="carryover-sandbox-"))
     options = Options(fields=not without_fields, sizes=Sizes(patients, practices, seed, dirty), **given)
     asyncio.run(_serve(options, as_json=as_json))
 
 
-async def _serve(options: Options, *, as_json: bool) -> None:
+async def _serve(options: "Options", *, as_json: bool) -> None:
+    from sandbox.server import Servers  # noqa: PLC0415
+
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    servers = Servers(options)
+    servers = Servers(options, CARD)
     try:
         card = await servers.start()
         click.echo(json.dumps(card) if as_json else _told(card, options.data_dir))

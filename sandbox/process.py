@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-START_SECONDS = 120.0
 STOP_SECONDS = 15.0
 PORTS = {
     "salesforce": {"url": "port_salesforce", "https_url": "port_salesforce_https"},

@@ -15,14 +15,13 @@ from aiohttp import web
 from sandbox import certificates
 from sandbox.faults import Faults
 from sandbox.salesforce.application import application as salesforce_application
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.routes.context import SERVICES
 from sandbox.visual_practice import admin, generator, synthea
 from sandbox.visual_practice.application import application as practice_application
 from sandbox.visual_practice.generator import Sizes
 from sandbox.visual_practice.storage import Storage
 
-CARD = "sandbox.json"  # in the data directory: the line that `up --json` prints
 LONGEST_LINE = 64 * 1024  # bytes of a request line; the Salesforce application refuses earlier, in its own words
 SHUTDOWN_SECONDS = 0.5
 
@@ -48,8 +47,8 @@ class Options:
 class Servers:
     """The running servers. `start` returns when all ports listen; `stop` closes everything cleanly."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, card_name: str) -> None:
+        self._options, self._card_name = options, card_name
         self._runners: list[web.AppRunner] = []
         self._closing: list[Any] = []
         self.card: dict[str, dict[str, Any]] = {}
@@ -66,7 +65,7 @@ class Servers:
         return self.card
 
     def _write_card(self) -> None:
-        path = self._options.data_dir / CARD
+        path = self._options.data_dir / self._card_name
         known = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(known | self.card))
         path.chmod(0o600)
@@ -110,11 +109,11 @@ class Servers:
     async def _start_salesforce(self) -> dict[str, Any]:
         options = self._options
         folder = options.data_dir / "salesforce"
-        organisation = await asyncio.to_thread(
-            Organisation, folder, rows=options.org_rows, fields=options.fields, seed=options.sizes.seed
+        org = await asyncio.to_thread(
+            Org, folder, rows=options.org_rows, fields=options.fields, seed=options.sizes.seed
         )
-        self._closing.append(organisation)
-        app = salesforce_application(organisation)
+        self._closing.append(org)
+        app = salesforce_application(org)
         runner = await self._listen(app)
         port = await self._bind(runner, options.port_salesforce)
         secured = certificates.context(folder, options.host)
@@ -123,9 +122,9 @@ class Servers:
             "url": f"http://{options.host}:{port}",
             "https_url": f"https://{options.host}:{https}" if https else None,
             "ca_file": str(secured[1]) if secured else None,
-            "client_id": organisation.client_id,
-            "client_secret": organisation.client_secret,
-            "username": organisation.username,
+            "client_id": org.client_id,
+            "client_secret": org.client_secret,
+            "username": org.username,
             "access_token": app[SERVICES].sessions.any(),
         }
 

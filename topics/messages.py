@@ -174,7 +174,7 @@ class Reject(TypedDict):
 
 
 class Extract(TypedDict):
-    """`extract`: asks the extract to start a snapshot, or to read one record."""
+    """`extract`: asks the extract to start a snapshot, or to read one record (kind lookup or census)."""
 
     kind: str
     object: str

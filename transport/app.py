@@ -59,7 +59,10 @@ def create(
         "consumer_auto_offset_reset": "earliest",
         "broker_commit_interval": 1.0,
         "broker_commit_every": None,
-        "broker_session_timeout": 45.0,
+        # Static membership (KIP-345): a worker that is started again under its name gets its partitions back at once, and a paused zombie of
+        # that name is fenced by the broker.
+        "consumer_group_instance_id": worker,
+        "broker_session_timeout": 30.0,
         "broker_request_timeout": 60.0,
         "broker_rebalance_timeout": 60.0,
         "broker_heartbeat_interval": 3.0,

@@ -224,6 +224,8 @@ class Writer:
             )
 
     def _journal(self, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
+        if (record.key or b"").startswith(b"\xff\xff"):
+            return  # the journal is a state table's changelog: its owner's claim, not an entry
         key = (record.key or b"").hex()
         if record.value is None:
             self._connection.execute(

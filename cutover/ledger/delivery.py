@@ -74,6 +74,11 @@ class Delivery:
         self.mismatch: str | None = None
 
     @property
+    def checked(self) -> bool:
+        """Whether the newest check is of the row as it is; one of a version overwritten or deleted since says nothing of it."""
+        return self.loaded_version is not None and (self.verified_version or "") >= self.loaded_version
+
+    @property
     def state(self) -> str:
         """One of `STATES`: what became of the newest version."""
         if self.outcome is None or self.version is None:
@@ -113,11 +118,11 @@ class Delivery:
             yield self.state, 1
         if self.loaded_version is not None:
             yield "present", 1
-        if self.verified_version is not None:
+        if self.checked:
             yield "verified_fields", self.verified_fields
             if self.mismatch is not None:
                 yield "mismatched", 1
-            elif self.version is not None and self.verified_version >= self.version:
+            elif self.version is not None and (self.verified_version or "") >= self.version:
                 yield "verified", 1
 
     def _check(self, operation: Mapping[str, Any]) -> None:

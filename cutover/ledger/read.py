@@ -145,7 +145,7 @@ class Reader:
         """Rows whose last check found a difference: `reference object columns at`; `columns` are names."""
         rows = self._rows(
             "SELECT reference, object, mismatch AS columns, verified_at AS at FROM deliveries "
-            "WHERE mismatch IS NOT NULL ORDER BY object, reference LIMIT ?",
+            "WHERE mismatch IS NOT NULL AND verified_version >= loaded_version ORDER BY object, reference LIMIT ?",
             (limit,),
         )
         return [{**row, "columns": row["columns"].split(",") if row["columns"] else []} for row in rows]

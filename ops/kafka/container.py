@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,10 +90,16 @@ class ContainerBroker:
         self._wrapped().kill()
 
     def restart(self) -> None:
-        from testcontainers.core.wait_strategies import PortWaitStrategy  # noqa: PLC0415
-
-        self._wrapped().restart(timeout=int(START_SECONDS))
-        PortWaitStrategy(PORT).wait_until_ready(self._container)
+        container = self._wrapped()
+        before = container.logs().count(STARTED)
+        container.restart(timeout=int(START_SECONDS))
+        deadline = time.monotonic() + START_SECONDS
+        # The published port takes connections before the broker does, so its log is the only witness.
+        while container.logs().count(STARTED) <= before:
+            container.reload()
+            if time.monotonic() > deadline or container.status == "exited":
+                raise BrokerError(f"The Kafka container did not start again: see `docker logs {container.short_id}`.")
+            time.sleep(0.1)
 
     def pause(self) -> None:
         self._wrapped().pause()

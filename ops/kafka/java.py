@@ -23,6 +23,9 @@ START_SECONDS = 60.0
 """Usually up in 4 s; a busy two-core machine may take ten times that."""
 
 STOP_SECONDS = 30.0
+WATCH = 'read -r _ || { kill -9 "$1"; sleep 1; [ -z "$2" ] || rm -rf -- "$2"; }'
+"""Waits for the end of its input, then ends process $1 and removes the directory $2, if one is named."""
+
 STARTED = b"Kafka Server started"
 """What the broker logs once its listeners take requests."""
 
@@ -169,10 +172,9 @@ class JavaBroker:
 
     def _watch(self, pid: int) -> None:
         """Leave a shell behind that ends the broker once this process is gone and its end of the pipe closed."""
+        made = str(self.data_dir) if self._made else ""
         self._watcher = subprocess.Popen(  # noqa: S603
-            ["/bin/sh", "-c", f"read -r _ || kill -9 {pid}"],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
+            ["/bin/sh", "-c", WATCH, "watch", str(pid), made], stdin=subprocess.PIPE, start_new_session=True
         )
 
     def _write_properties(self) -> Path:

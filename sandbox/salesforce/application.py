@@ -16,7 +16,7 @@ from sandbox import disturbance
 from sandbox.faults import Fault
 from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Jobs
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.routes import admin, collections, describing, extracting, ingesting, login, querying, records
 from sandbox.salesforce.routes.context import SERVICES, Services, services
@@ -45,26 +45,26 @@ REFUSALS = {
 }
 
 
-def application(organisation: Organisation) -> web.Application:
+def application(org: Org) -> web.Application:
     """The whole Salesforce application of an org."""
-    jobs, usage, switches = Jobs(organisation), Usage(organisation), Switches()
+    jobs, usage, switches = Jobs(org), Usage(org), Switches()
     shared = Services(
-        organisation,
-        Sessions(organisation),
+        org,
+        Sessions(org),
         usage,
         switches,
-        Queries(organisation),
-        Writes(organisation),
+        Queries(org),
+        Writes(org),
         jobs,
-        Worker(organisation, jobs, usage, switches),
+        Worker(org, jobs, usage, switches),
     )
     app = web.Application(
-        middlewares=[_errors, disturbance.middleware(organisation.faults, _refuse), _guard], client_max_size=MOST_BODY
+        middlewares=[_errors, disturbance.middleware(org.faults, _refuse), _guard], client_max_size=MOST_BODY
     )
     app[SERVICES] = shared
     for module in (login, describing, collections, querying, ingesting, extracting, records, admin):
         module.add_routes(app)
-    disturbance.add_routes(app, organisation.faults)
+    disturbance.add_routes(app, org.faults)
     app.cleanup_ctx.append(_background)
     return app
 
@@ -78,13 +78,13 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     with contextlib.suppress(asyncio.CancelledError):
         await keeper
     await shared.worker.stop()
-    await shared.organisation.database.write(shared.usage.keep)
+    await shared.org.database.write(shared.usage.keep)
 
 
 async def _keep(shared: Services) -> None:
     while True:
         await asyncio.sleep(KEEP_SECONDS)
-        await shared.organisation.database.write(shared.usage.keep)
+        await shared.org.database.write(shared.usage.keep)
 
 
 def _refusal(request: web.Request, error: ApiError) -> web.Response:

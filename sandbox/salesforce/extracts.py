@@ -11,7 +11,7 @@ from array import array
 from pathlib import Path
 
 from sandbox.salesforce.errors import ApiError
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.soql import syntax
 from sandbox.salesforce.soql.results import as_csv
 from sandbox.salesforce.soql.statement import Statement, translate
@@ -30,7 +30,7 @@ class _Sink:
         self.write = self.lines.append
 
 
-def statement(organisation: Organisation, soql: str, *, deleted: bool) -> Statement:
+def statement(org: Org, soql: str, *, deleted: bool) -> Statement:
     """The SQL of a Bulk query; raises ApiError for what REST refuses and for what only Bulk does."""
     query = syntax.parse(soql)
     if query.aggregate or query.offset:
@@ -40,7 +40,7 @@ def statement(organisation: Organisation, soql: str, *, deleted: bool) -> Statem
             else "OFFSET is not supported in Bulk Query"
         )
         raise ApiError(400, "API_ERROR", text, code_first=True)
-    made = translate(organisation.schema, soql, query, deleted=deleted)
+    made = translate(org.schema, soql, query, deleted=deleted)
     if any(output.field.parts for output in made.outputs):
         raise ApiError(400, "API_ERROR", "Compound data not supported in Bulk Query", code_first=True)
     return made
@@ -51,10 +51,10 @@ def index(path: Path) -> Path:
     return path.with_suffix(".index")
 
 
-def write(organisation: Organisation, soql: str, path: Path, *, deleted: bool) -> int:
+def write(org: Org, soql: str, path: Path, *, deleted: bool) -> int:
     """Writes the result and its index, replacing what an interrupted run left; returns the number of records."""
-    made = statement(organisation, soql, deleted=deleted)
-    reader = organisation.database.reader()
+    made = statement(org, soql, deleted=deleted)
+    reader = org.database.reader()
     found = reader.execute(made.sql(*(as_csv(output) for output in made.outputs)), made.values)
     sink = _Sink()
     writer = csv.writer(sink, quoting=csv.QUOTE_ALL, lineterminator="\n")

@@ -15,7 +15,7 @@ from sandbox.salesforce import columns, uploads
 from sandbox.salesforce.errors import JobError, RowError
 from sandbox.salesforce.jobs import Job, Jobs
 from sandbox.salesforce.lines import Lines
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
 from sandbox.salesforce.schema import SObject
 from sandbox.salesforce.values import from_csv
@@ -33,8 +33,8 @@ class Progress(NamedTuple):
 class Ingest:
     """An ingest job being worked on: the open file and what its header says. Raises JobError when that is wrong."""
 
-    def __init__(self, organisation: Organisation, jobs: Jobs, job: Job) -> None:
-        self._organisation, self._jobs, self.job = organisation, jobs, job
+    def __init__(self, org: Org, jobs: Jobs, job: Job) -> None:
+        self._org, self._jobs, self.job = org, jobs, job
         self._sobject = self._object(job.object)
         path = jobs.path(job)
         uploads.check(path, job.line_ending)
@@ -42,7 +42,7 @@ class Ingest:
         header = next(self._rows, [])
         if not header or sum(map(len, header)) > uploads.MOST_HEADER:
             raise JobError("InvalidBatch : Failed to parse CSV. The header row is missing or too long")
-        self._columns = columns.from_headers(organisation.schema, self._sobject, header)
+        self._columns = columns.from_headers(org.schema, self._sobject, header)
         self._key = self._sobject.get(job.key) if job.key else None
         if job.operation == "upsert" and (self._key is None or not self._key.key):
             raise JobError(f"InvalidBatch : Field name not found : {job.key}")
@@ -51,7 +51,7 @@ class Ingest:
             pass  # done before a restart
 
     def _object(self, name: str) -> SObject:
-        found = self._organisation.schema.get(name)
+        found = self._org.schema.get(name)
         if found is None:
             raise JobError(f"InvalidEntity : Unable to find object: {name}")
         return found
@@ -66,7 +66,7 @@ class Ingest:
         uneven = {place for place, row in enumerate(rows) if len(row) != width}
         for place in uneven:
             rows[place] = (rows[place] + [""] * width)[:width]
-        with self._organisation.database.transaction() as connection:
+        with self._org.database.transaction() as connection:
             if self._jobs.state(connection, job) != "InProgress":
                 return None
             outcomes = self._apply(connection, rows, uneven)
@@ -88,7 +88,7 @@ class Ingest:
             job.created_by,
             clock.salesforce_text(clock.now()),
             self._key,
-            self._organisation.faults.rows("lock", f"{job.object} {job.operation}", len(rows)),
+            self._org.faults.rows("lock", f"{job.object} {job.operation}", len(rows)),
             dict.fromkeys(uneven, MISMATCH),
         )
-        return self._organisation.rows.apply(connection, write)
+        return self._org.rows.apply(connection, write)

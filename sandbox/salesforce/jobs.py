@@ -13,7 +13,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.salesforce import ids
 from sandbox.salesforce.errors import ApiError, not_found
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 
 PREFIX = "750"
 TERMINAL = frozenset({"JobComplete", "Failed", "Aborted"})
@@ -112,19 +112,19 @@ class Job:
 class Jobs:
     """The jobs of one org."""
 
-    def __init__(self, organisation: Organisation) -> None:
-        self._organisation = organisation
-        with organisation.database.schema_change() as connection:
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        with org.database.schema_change() as connection:
             connection.executescript(TABLES)
 
     def path(self, job: Job) -> Path:
         """The file of a job: its upload, or the result of its query."""
-        return self._organisation.uploads / f"{job.id}.csv"
+        return self._org.uploads / f"{job.id}.csv"
 
     def create(self, **given: Any) -> Job:
         """A new job, durable when this returns."""
         instant = clock.now()
-        with self._organisation.database.transaction() as connection:
+        with self._org.database.transaction() as connection:
             number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM job").fetchone()[0]
             row = {"number": number, "id": ids.make(PREFIX, number), "created": instant, "changed": instant, **given}
             names = ", ".join(row)
@@ -134,12 +134,14 @@ class Jobs:
     @staticmethod
     def _one(connection: sqlite3.Connection, number: int) -> Job:
         row = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM job WHERE number = ?", (number,)).fetchone()  # noqa: S608
+        if row is None:
+            raise not_found(code_first=True)
         return Job(*row)
 
     def get(self, identity: str, kind: str) -> Job:
         """A job by its id; raises ApiError when there is none of this kind."""
         row = (
-            self._organisation.database.reader()
+            self._org.database.reader()
             .execute(
                 f"SELECT {', '.join(COLUMNS)} FROM job WHERE id = ? AND kind = ?",  # noqa: S608
                 (ids.long(identity), kind),
@@ -152,7 +154,7 @@ class Jobs:
 
     def listing(self, kind: str, after: int, most: int) -> list[Job]:
         """Jobs of a kind with a number above `after`, at most so many."""
-        rows = self._organisation.database.reader().execute(
+        rows = self._org.database.reader().execute(
             f"SELECT {', '.join(COLUMNS)} FROM job WHERE kind = ? AND number > ? ORDER BY number LIMIT ?",  # noqa: S608
             (kind, after, most),
         )
@@ -160,14 +162,14 @@ class Jobs:
 
     def unfinished(self) -> list[Job]:
         """Jobs that a worker has to take up: closed by the client, not ended."""
-        rows = self._organisation.database.reader().execute(
+        rows = self._org.database.reader().execute(
             f"SELECT {', '.join(COLUMNS)} FROM job WHERE state IN ('UploadComplete', 'InProgress') ORDER BY number"  # noqa: S608
         )
         return [Job(*row) for row in rows]
 
     def move(self, job: Job, state: str, allowed: frozenset[str], **changes: Any) -> Job:
         """Moves a job to a state if it is in an allowed one, else raises ApiError INVALIDJOBSTATE."""
-        with self._organisation.database.transaction() as connection:
+        with self._org.database.transaction() as connection:
             now = self._one(connection, job.number)
             if now.state not in allowed:
                 text = (
@@ -202,7 +204,7 @@ class Jobs:
         """Result lines (`which` is successful or failed) of chunks above `after`, at most so many."""
         assert which in {"successful", "failed"}
         return (
-            self._organisation.database.reader()
+            self._org.database.reader()
             .execute(
                 f"SELECT chunk, {which} FROM job_result WHERE job = ? AND chunk > ? ORDER BY chunk LIMIT ?",  # noqa: S608
                 (job.number, after, most),
@@ -215,8 +217,8 @@ class Jobs:
         if job.state not in TERMINAL | {"UploadComplete"}:
             text = "Error encountered when deleting the job because the job is not terminated"
             raise ApiError(400, "API_ERROR", text, code_first=True)
-        with self._organisation.database.transaction() as connection:
+        with self._org.database.transaction() as connection:
             connection.execute("DELETE FROM job WHERE number = ?", (job.number,))
             connection.execute("DELETE FROM job_result WHERE job = ?", (job.number,))
-        for path in self._organisation.uploads.glob(f"{job.id}.*"):
+        for path in self._org.uploads.glob(f"{job.id}.*"):
             path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sandbox.salesforce import ids
 from sandbox.salesforce.errors import ApiError
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.soql import syntax
 from sandbox.salesforce.soql.results import Record, Shape
 from sandbox.salesforce.soql.statement import Statement, translate
@@ -30,13 +30,13 @@ class Answer(NamedTuple):
 class Queries:
     """The queries of one org."""
 
-    def __init__(self, organisation: Organisation) -> None:
-        self._organisation = organisation
+    def __init__(self, org: Org) -> None:
+        self._org = org
 
     def run(self, soql: str, version: str, *, deleted: bool, page: int = PAGE) -> Answer:
         """The first page; raises ApiError when the query is wrong."""
         statement = self._statement(soql, deleted=deleted)
-        reader = self._organisation.database.reader()
+        reader = self._org.database.reader()
         if statement.query.counting:
             total = reader.execute(statement.sql("count(*)"), statement.values).fetchone()[0]
             return Answer(total, [], None)
@@ -57,7 +57,7 @@ class Queries:
         number = next((row for row in self._cursors() if ids.make(CURSOR_PREFIX, row)[:15] == name[:15]), None)
         if number is None or not start.isdigit():
             raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        reader = self._organisation.database.reader()
+        reader = self._org.database.reader()
         soql, deleted, stored = reader.execute(
             "SELECT soql, deleted, rows FROM cursor WHERE id = ?", (number,)
         ).fetchone()
@@ -66,13 +66,13 @@ class Queries:
         return self._page(self._statement(soql, deleted=bool(deleted)), version, rows, int(start), page, name)
 
     def _cursors(self) -> list[int]:
-        return [row[0] for row in self._organisation.database.reader().execute("SELECT id FROM cursor")]
+        return [row[0] for row in self._org.database.reader().execute("SELECT id FROM cursor")]
 
     def _statement(self, soql: str, *, deleted: bool) -> Statement:
-        return translate(self._organisation.schema, soql, syntax.parse(soql), deleted=deleted)
+        return translate(self._org.schema, soql, syntax.parse(soql), deleted=deleted)
 
     def _begin(self, statement: Statement, version: str, page: int, *, deleted: bool) -> Answer:
-        database = self._organisation.database
+        database = self._org.database
         rows = array("q", (row[0] for row in database.reader().execute(statement.sql("t.seq"), statement.values)))
         with database.transaction() as connection:
             number = connection.execute(
@@ -85,14 +85,8 @@ class Queries:
     def _page(self, statement: Statement, version: str, rows: "array[int]", start: int, page: int, name: str) -> Answer:
         some = rows[start : start + page].tolist()
         shape = Shape(statement, version)
-        joins = statement.tail.split(" WHERE ")[0].split(" ORDER BY ")[0].split(" LIMIT ")[0]
-        columns = ", ".join(("t.seq", *shape.selected))
-        found: dict[int, Any] = {
-            row[0]: row[1:]
-            for row in self._organisation.database.reader().execute(
-                f"SELECT {columns} {joins} WHERE t.seq IN ({', '.join(map(str, some))})"
-            )
-        }
+        sql = statement.sql_of_rows(some, "t.seq", *shape.selected)
+        found: dict[int, Any] = {row[0]: row[1:] for row in self._org.database.reader().execute(sql)}
         records = shape.records([found[row] for row in some if row in found])
         end = start + page
         return Answer(len(rows), records, f"{name}-{end}" if end < len(rows) else None)

@@ -94,11 +94,6 @@ class SObject:
         wanted = name.lower()
         return next((each for each in self.fields.values() if (each.relationship or "").lower() == wanted), None)
 
-    @property
-    def name_field(self) -> Field | None:
-        """The field that describe marks as the record's name."""
-        return next((each for each in self.fields.values() if each.name_field), None)
-
 
 class Schema:
     """All objects of the org."""

@@ -7,7 +7,7 @@ The rest is in memory and starts again with the server.
 from collections import Counter
 from typing import Any
 
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 
 DAILY_CALLS = 15_000_000
 SETTING = "api_calls"
@@ -16,9 +16,9 @@ SETTING = "api_calls"
 class Usage:
     """The counters of one org."""
 
-    def __init__(self, organisation: Organisation) -> None:
-        self._organisation = organisation
-        self.calls = int(organisation.remembered(SETTING) or 0)
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self.calls = int(org.remembered(SETTING) or 0)
         self._kept = self.calls
         self.routes: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
@@ -41,7 +41,7 @@ class Usage:
         """Makes the API counter durable, if it moved."""
         if self.calls != self._kept:
             calls = self.calls
-            self._organisation.remember(SETTING, str(calls))
+            self._org.remember(SETTING, str(calls))
             self._kept = calls
 
     def as_json(self) -> dict[str, Any]:

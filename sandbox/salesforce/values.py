@@ -18,6 +18,7 @@ from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field
 
 CLEAR = "\x00\x00"  # compared by identity; cannot be stored, as control characters are refused
 NULL_MARK = "#N/A"
+BLANKS = " \t\n\r\v\f"  # what is cut off the ends of a text; other Unicode blanks stay
 
 Errors = dict[int, RowError]
 Converter = Callable[[Field, Sequence[Any], Errors], list[Any]]
@@ -39,7 +40,7 @@ def _wrong_type(field: Field, value: str) -> RowError:
 
 def texts(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
     """Text: trimmed, blank is null, checked for length and forbidden characters."""
-    values = [value if value is None or value is CLEAR else value.strip() or CLEAR for value in raw]
+    values = [value if value is None or value is CLEAR else value.strip(BLANKS) or CLEAR for value in raw]
     present = [value for value in values if value is not None and value is not CLEAR]
     if max(map(len, present), default=0) > field.length:
         for position, value in enumerate(values):

@@ -11,7 +11,7 @@ from sandbox.salesforce import extracts
 from sandbox.salesforce.errors import ApiError, JobError
 from sandbox.salesforce.ingest import Ingest
 from sandbox.salesforce.jobs import Job, Jobs
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.switches import Switches
 from sandbox.salesforce.usage import Usage
 
@@ -26,8 +26,8 @@ FAILURE = "InternalServerError : Internal error of Bulk API"
 class Worker:
     """The background work of one org."""
 
-    def __init__(self, organisation: Organisation, jobs: Jobs, usage: Usage, switches: Switches) -> None:
-        self._organisation, self._jobs, self._usage, self._switches = organisation, jobs, usage, switches
+    def __init__(self, org: Org, jobs: Jobs, usage: Usage, switches: Switches) -> None:
+        self._org, self._jobs, self._usage, self._switches = org, jobs, usage, switches
         self._tasks: set[asyncio.Task[None]] = set()
 
     def resume(self) -> None:
@@ -48,7 +48,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self, job: Job) -> None:
-        database = self._organisation.database
+        database = self._org.database
         try:
             job = await database.write(self._jobs.move, job, "InProgress", STARTABLE)
             if job.kind == "V2Ingest":
@@ -66,14 +66,14 @@ class Worker:
 
     async def _end(self, job: Job, state: str, **changes: object) -> None:
         try:
-            await self._organisation.database.write(self._jobs.move, job, state, RUNNING, **changes)
+            await self._org.database.write(self._jobs.move, job, state, RUNNING, **changes)
         except ApiError:
             logger.info("job %s ended meanwhile", job.id)
 
     async def _ingest(self, job: Job) -> None:
-        database = self._organisation.database
-        failure = self._organisation.faults.job_failure(f"{job.object} {job.operation}")
-        ingest = await database.write(Ingest, self._organisation, self._jobs, job)
+        database = self._org.database
+        failure = self._org.faults.job_failure(f"{job.object} {job.operation}")
+        ingest = await database.write(Ingest, self._org, self._jobs, job)
         chunks = 0
         while True:
             if failure is not None and chunks == FAILED_AFTER:
@@ -91,9 +91,9 @@ class Worker:
 
     async def _extract(self, job: Job) -> None:
         began = time.perf_counter()
-        total = await self._organisation.database.read(
+        total = await self._org.database.read(
             extracts.write,
-            self._organisation,
+            self._org,
             job.soql or "",
             self._jobs.path(job),
             deleted=job.operation == "queryAll",

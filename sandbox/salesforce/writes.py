@@ -11,7 +11,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.salesforce import payload
 from sandbox.salesforce.errors import ApiError, RowError, no_such_column
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.payload import Record
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
 from sandbox.salesforce.schema import Field, SObject
@@ -25,12 +25,12 @@ ROLLED_BACK = RowError(
 class Writes:
     """The REST writes of one org; each call is one transaction."""
 
-    def __init__(self, organisation: Organisation) -> None:
-        self._organisation = organisation
+    def __init__(self, org: Org) -> None:
+        self._org = org
 
     def sobject(self, name: str) -> SObject:
         """A writable object; raises ApiError."""
-        found = self._organisation.schema.get(name)
+        found = self._org.schema.get(name)
         if found is None or not found.writable:
             raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
         return found
@@ -57,7 +57,7 @@ class Writes:
             raise ApiError(
                 400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {CHUNK} records in this call"
             )
-        with self._organisation.database.transaction() as connection:
+        with self._org.database.transaction() as connection:
             connection.execute("SAVEPOINT request")
             outcomes: list[Outcome] = []
             for _, group in groupby(records, key=lambda each: each[0].name):
@@ -77,8 +77,8 @@ class Writes:
         user: str,
         key: Field | None,
     ) -> list[Outcome]:
-        organisation = self._organisation
-        columns, cells = payload.columns(organisation.schema, sobject, records)
+        org = self._org
+        columns, cells = payload.columns(org.schema, sobject, records)
         write = Write(
             sobject,
             operation,
@@ -88,17 +88,14 @@ class Writes:
             user,
             clock.salesforce_text(clock.now()),
             key,
-            organisation.faults.rows("lock", f"{sobject.name} {operation}", len(records)),
+            org.faults.rows("lock", f"{sobject.name} {operation}", len(records)),
         )
-        return organisation.rows.apply(connection, write)
+        return org.rows.apply(connection, write)
 
     def found(self, sobject: SObject, key: Field, value: str) -> list[str]:
         """The ids of the live records that have this value in a key field."""
-        reader = self._organisation.database.reader()
-        return [
-            row[0]
-            for row in self._organisation.records.select(reader, sobject.name, ["Id"], key.name, [value], live=True)
-        ]
+        reader = self._org.database.reader()
+        return [row[0] for row in self._org.records.select(reader, sobject.name, ["Id"], key.name, [value], live=True)]
 
     def fetch(
         self, sobject: SObject, identities: Sequence[str], fields: Sequence[str], *, live: bool = True
@@ -112,6 +109,4 @@ class Writes:
             wanted.append(field)
         plain = [part for field in wanted for part in (field.parts or (field.name,))]
         needed = [sobject.fields[name] for name in dict.fromkeys(plain)]
-        return self._organisation.records.fetch(
-            self._organisation.database.reader(), sobject, identities, needed, live=live
-        )
+        return self._org.records.fetch(self._org.database.reader(), sobject, identities, needed, live=live)

@@ -25,7 +25,7 @@ SELECTIVE = 4  # a delta smaller than 1/4 of the table is read by its own index 
 TABLES = """
 CREATE TABLE IF NOT EXISTS {name} (
   id TEXT NOT NULL UNIQUE, number INTEGER NOT NULL, updated_at TEXT NOT NULL, body BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS {name}_by_id ON {name} (number, id);
+CREATE INDEX IF NOT EXISTS {name}_by_id ON {name} (number, id, updated_at);
 CREATE INDEX IF NOT EXISTS {name}_by_time ON {name} (updated_at, number, id);
 CREATE TABLE IF NOT EXISTS {name}_deleted (
   id TEXT NOT NULL UNIQUE, number INTEGER NOT NULL, deleted_at TEXT NOT NULL, body BLOB NOT NULL);

@@ -130,9 +130,9 @@ async def test_a_census_asks_for_each_id_that_differs(
         assert found["objects"]["practice"]["conserved"] is True
     asked = [codec.decode(record.value)[1] for record in await read_topic(catalogue.extract)]
     assert [(item["kind"], item["object"], item["vp_id"]) for item in asked] == [
-        ("lookup", "patient", "2"),
-        ("lookup", "patient", "3"),
-        ("lookup", "patient", "9"),
+        ("census", "patient", "2"),
+        ("census", "patient", "3"),
+        ("census", "patient", "9"),
     ]
 
 

@@ -48,6 +48,6 @@ def test_simple_salesforce_upserts_in_bulk(client: Any, org: Org) -> None:
 
 
 def test_simple_salesforce_queries_in_bulk(client: Any) -> None:
-    pages = list(client.bulk2.Account.query("SELECT Id, Name FROM Account", max_records=25, wait=0.1))
+    pages = list(client.bulk2.Account.query("SELECT Id, Name FROM Account", max_records=5, wait=0.1))
     assert len(pages) > 1
     assert pages[0].startswith('"Id","Name"\n')

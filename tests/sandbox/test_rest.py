@@ -167,7 +167,7 @@ def test_a_collection_answers_in_order_with_an_error_per_row(org: Org) -> None:
     outcomes = org.upsert(
         "Account", {"VP_Id__c": "k:1", "Name": "A"}, {"VP_Id__c": "k:2"}, {"VP_Id__c": "k:3", "Name": "C"}
     )
-    assert [(each["success"], each.get("created")) for each in outcomes] == [(True, True), (False, None), (True, True)]
+    assert [(each["success"], each.get("created")) for each in outcomes] == [(True, True), (False, False), (True, True)]
     missing = {
         "statusCode": "REQUIRED_FIELD_MISSING",
         "message": "Required fields are missing: [Name]",

@@ -46,12 +46,13 @@ def test_data_ports_and_tokens_survive_a_kill(connect: Callable[[SandboxProcess]
         url = process.visual_practice["url"]
         httpx.post(f"{url}/__admin/mutate", json={"edits": 5, "deletes": 3}).raise_for_status()
         dump = httpx.get(f"{url}/__admin/dump").content
-        org.upsert("Account", {"VP_Id__c": "kept", "Name": "Kept"})
+        org.admin.post("/fields", json={"object": "Account", "name": "Added__c", "type": "Text"}).raise_for_status()
+        org.upsert("Account", {"VP_Id__c": "kept", "Name": "Kept", "Added__c": "too"})
         process.kill()
         process.restart()
         assert (process.salesforce, process.visual_practice) == before
         assert httpx.get(f"{url}/__admin/dump").content == dump
-        assert org.http.get("/sobjects/Account/VP_Id__c/kept").json()["Name"] == "Kept"
+        assert org.http.get("/sobjects/Account/VP_Id__c/kept").json()["Added__c"] == "too"
 
 
 def test_each_server_can_run_alone_and_the_command_works_in_it() -> None:

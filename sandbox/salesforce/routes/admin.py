@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.disturbance import json_answer
 from sandbox.salesforce.errors import ApiError
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.routes.context import given, services
 from sandbox.salesforce.schema import UnknownTypeError
 
@@ -41,18 +41,18 @@ async def _speed(request: web.Request) -> web.Response:
 
 async def _fields(request: web.Request) -> web.Response:
     body = await _body(request)
-    organisation = services(request).organisation
-    sobject = organisation.schema.get(str(body.pop("object", "")))
+    org = services(request).org
+    sobject = org.schema.get(str(body.pop("object", "")))
     name, kind = str(body.pop("name", "")), str(body.pop("type", "Text"))
     if sobject is None or not name.endswith("__c"):
         return json_answer({"error": "object and name (ending in __c) are needed"}, 400)
 
     def add() -> None:
-        with organisation.database.transaction() as connection:
-            organisation.records.add_field(connection, sobject, name, kind, body)
+        with org.database.transaction() as connection:
+            org.records.add_field(connection, sobject, name, kind, body)
 
     try:
-        await organisation.database.write(add)
+        await org.database.write(add)
     except (UnknownTypeError, TypeError) as error:
         return json_answer({"error": f"not understood: {error}"}, 400)
     return json_answer({"object": sobject.name, "name": name, "type": kind}, 201)
@@ -60,7 +60,7 @@ async def _fields(request: web.Request) -> web.Response:
 
 async def _expire(request: web.Request) -> web.Response:
     shared = services(request)
-    return json_answer({"expired": await shared.organisation.database.write(shared.sessions.expire)})
+    return json_answer({"expired": await shared.org.database.write(shared.sessions.expire)})
 
 
 async def _stats(request: web.Request) -> web.Response:
@@ -68,29 +68,29 @@ async def _stats(request: web.Request) -> web.Response:
 
 
 async def _dump(request: web.Request) -> web.StreamResponse:
-    organisation = services(request).organisation
+    org = services(request).org
     wanted = request.query.get("sObjects", "")
     names = [name for name in wanted.split(",") if name]
-    if any(organisation.schema.get(name) is None for name in names):
+    if any(org.schema.get(name) is None for name in names):
         raise ApiError(400, "INVALID_TYPE", f"unknown object in {wanted}")
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
-    pieces = _pieces(organisation, {name.lower() for name in names})
-    while block := await organisation.database.write(lambda: b"".join(islice(pieces, PIECES))):
+    pieces = _pieces(org, {name.lower() for name in names})
+    while block := await org.database.write(lambda: b"".join(islice(pieces, PIECES))):
         await response.write(block)
     return response
 
 
-def _pieces(organisation: Organisation, names: set[str]) -> Iterator[bytes]:
+def _pieces(org: Org, names: set[str]) -> Iterator[bytes]:
     """Canonical JSON: objects by name, records by id, keys sorted, empty fields left out."""
-    reader = organisation.database.reader()
+    reader = org.database.reader()
     opening = b"{"
-    for sobject in sorted(organisation.schema, key=lambda each: each.name):
+    for sobject in sorted(org.schema, key=lambda each: each.name):
         if names and sobject.name.lower() not in names:
             continue
         yield opening + orjson.dumps(sobject.name) + b":["
         separator = b""
-        for row in organisation.records.all_rows(reader, sobject):
+        for row in org.records.all_rows(reader, sobject):
             yield separator + orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
             separator = b",\n"
         yield b"]"

@@ -53,7 +53,7 @@ def _outcome(outcome: Outcome, *, upsert: bool) -> dict[str, Any]:
     if outcome.error is None:
         shown["id"] = outcome.id
     shown |= {"success": outcome.error is None, "errors": [outcome.error.as_json()] if outcome.error else []}
-    if upsert and outcome.error is None:
+    if upsert:
         shown["created"] = outcome.created
     return shown
 
@@ -67,7 +67,7 @@ async def _run(
 ) -> web.Response:
     shared = services(request)
     key = shared.writes.key(records[0][0], key_name) if key_name and records else None
-    outcomes = await shared.organisation.database.write(
+    outcomes = await shared.org.database.write(
         shared.writes.run,
         operation,
         records,
@@ -102,7 +102,7 @@ async def _upsert(request: web.Request) -> web.Response:
 
 
 async def _delete(request: web.Request) -> web.Response:
-    schema = services(request).organisation.schema
+    schema = services(request).org.schema
     records: list[tuple[SObject, Record]] = []
     for identity in filter(None, request.query.get("ids", "").split(",")):
         sobject = schema.by_prefix(identity[:3])
@@ -141,4 +141,4 @@ async def _retrieve(request: web.Request) -> web.Response:
             ]
         )
 
-    return answer(request, orjson.Fragment(await shared.organisation.database.read(retrieved)))
+    return answer(request, orjson.Fragment(await shared.org.database.read(retrieved)))

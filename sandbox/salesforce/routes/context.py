@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.jobs import Jobs
-from sandbox.salesforce.organisation import Organisation
+from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.sessions import Sessions
 from sandbox.salesforce.switches import Switches
@@ -30,7 +30,7 @@ GZIP_FRAME = 31  # zlib's window size of 15, plus 16 for a gzip header
 class Services:
     """An org and what serves it."""
 
-    organisation: Organisation
+    org: Org
     sessions: Sessions
     usage: Usage
     switches: Switches

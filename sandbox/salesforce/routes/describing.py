@@ -39,13 +39,13 @@ async def _resources(request: web.Request) -> web.Response:
 
 
 async def _list(request: web.Request) -> web.Response:
-    schema = services(request).organisation.schema
+    schema = services(request).org.schema
     listed = [describe.listed(each, base(request)) for each in sorted(schema, key=lambda each: each.name)]
     return answer(request, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
 
 
 async def _describe(request: web.Request) -> web.Response:
-    schema = services(request).organisation.schema
+    schema = services(request).org.schema
     found = schema.get(request.match_info["sobject"])
     if found is None:
         raise not_found()
@@ -60,14 +60,12 @@ async def _limits(request: web.Request) -> web.Response:
 
 
 async def _record_count(request: web.Request) -> web.Response:
-    organisation = services(request).organisation
+    org = services(request).org
     wanted = [name for name in request.query.get("sObjects", "").split(",") if name]
-    listed = (
-        [each for name in wanted if (each := organisation.schema.get(name))] if wanted else list(organisation.schema)
-    )
+    listed = [each for name in wanted if (each := org.schema.get(name))] if wanted else list(org.schema)
 
     def counted() -> list[dict[str, object]]:
-        reader = organisation.database.reader()
-        return [{"count": organisation.records.count(reader, each), "name": each.name} for each in listed]
+        reader = org.database.reader()
+        return [{"count": org.records.count(reader, each), "name": each.name} for each in listed]
 
-    return answer(request, {"sObjects": await organisation.database.read(counted)})
+    return answer(request, {"sObjects": await org.database.read(counted)})

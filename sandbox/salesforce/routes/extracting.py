@@ -38,7 +38,7 @@ def add_routes(app: web.Application) -> None:
 
 async def _job(request: web.Request) -> Job:
     shared = services(request)
-    return await shared.organisation.database.read(shared.jobs.get, request.match_info["id"], KIND)
+    return await shared.org.database.read(shared.jobs.get, request.match_info["id"], KIND)
 
 
 async def _create(request: web.Request) -> web.Response:
@@ -46,8 +46,8 @@ async def _create(request: web.Request) -> web.Response:
     operation, soql = body.get("operation"), str(body.get("query", ""))
     if operation not in {"query", "queryAll"}:
         raise refused(f"Unable to parse Job: unexpected value for operation: {operation}")
-    made = extracts.statement(shared.organisation, soql, deleted=operation == "queryAll")
-    job = await shared.organisation.database.write(
+    made = extracts.statement(shared.org, soql, deleted=operation == "queryAll")
+    job = await shared.org.database.write(
         shared.jobs.create,
         kind=KIND,
         operation=operation,
@@ -69,7 +69,7 @@ async def _info(request: web.Request) -> web.Response:
 
 async def _list(request: web.Request) -> web.Response:
     shared = services(request)
-    found = await shared.organisation.database.read(shared.jobs.listing, KIND, 0, 1_000)
+    found = await shared.org.database.read(shared.jobs.listing, KIND, 0, 1_000)
     return answer(request, {"done": True, "records": [job.as_json() for job in found], "nextRecordsUrl": None})
 
 
@@ -77,13 +77,13 @@ async def _abort(request: web.Request) -> web.Response:
     shared, job = services(request), await _job(request)
     if (await given(request)).get("state") != "Aborted":
         raise refused("Unable to parse Job: the only state to set is Aborted")
-    job = await shared.organisation.database.write(shared.jobs.move, job, "Aborted", ABORTABLE)
+    job = await shared.org.database.write(shared.jobs.move, job, "Aborted", ABORTABLE)
     return answer(request, job.as_json(short=True))
 
 
 async def _delete(request: web.Request) -> web.Response:
     shared, job = services(request), await _job(request)
-    await shared.organisation.database.write(shared.jobs.delete, job)
+    await shared.org.database.write(shared.jobs.delete, job)
     return web.Response(status=204)
 
 
@@ -123,7 +123,7 @@ async def _results(request: web.Request) -> web.StreamResponse:
     rest = job.processed - start - count
     return await downloads.send(
         request,
-        shared.organisation.database,
+        shared.org.database,
         _pieces(path, header, first, end),
         Sforce_Locator=_locator(start + count) if rest > 0 else "null",
         Sforce_NumberOfRecords=str(count),

@@ -56,7 +56,7 @@ def refused(text: str, code: str = "INVALIDJOB") -> ApiError:
 
 async def _job(request: web.Request) -> Job:
     shared = services(request)
-    return await shared.organisation.database.read(shared.jobs.get, request.match_info["id"], KIND)
+    return await shared.org.database.read(shared.jobs.get, request.match_info["id"], KIND)
 
 
 async def _create(request: web.Request) -> web.Response:
@@ -73,7 +73,7 @@ async def _created(request: web.Request, body: dict[str, Any]) -> Job:
         raise refused(f"Unable to parse Job: unexpected value for operation: {operation}")
     if operation == "hardDelete":
         raise refused("hardDelete requires the Bulk API Hard Delete permission", "FEATURENOTENABLED")
-    sobject = shared.organisation.schema.get(str(name))
+    sobject = shared.org.schema.get(str(name))
     if sobject is None or not sobject.writable:
         raise refused(f"Unable to find object: {name}", "INVALIDENTITY")
     key = body.get("externalIdFieldName")
@@ -84,7 +84,7 @@ async def _created(request: web.Request, body: dict[str, Any]) -> Job:
         raise refused("Unable to parse Job: unexpected value for lineEnding or columnDelimiter")
     if body.get("contentType", "CSV") != "CSV":
         raise refused("Unable to parse Job: unexpected value for contentType")
-    return await shared.organisation.database.write(
+    return await shared.org.database.write(
         shared.jobs.create,
         kind=KIND,
         operation=operation,
@@ -112,9 +112,7 @@ async def _create_with_content(request: web.Request) -> web.Response:
     job = await _created(request, orjson.loads(parts["job"]))
     shared = services(request)
     shared.jobs.path(job).write_bytes(parts["content"])
-    job = await shared.organisation.database.write(
-        shared.jobs.move, job, "UploadComplete", OPEN, uploaded=len(parts["content"])
-    )
+    job = await shared.org.database.write(shared.jobs.move, job, "UploadComplete", OPEN, uploaded=len(parts["content"]))
     shared.worker.take(job)
     return answer(request, job.as_json(short=True))
 
@@ -133,7 +131,7 @@ async def _upload(request: web.Request) -> web.Response:
     finally:
         arriving.unlink(missing_ok=True)
     again = {"error": TWICE.format(job.id)} if job.uploaded else {}
-    await shared.organisation.database.write(shared.jobs.move, job, "Open", OPEN, uploaded=max(size, 1), **again)
+    await shared.org.database.write(shared.jobs.move, job, "Open", OPEN, uploaded=max(size, 1), **again)
     return web.Response(status=201)
 
 
@@ -151,7 +149,7 @@ async def _received(request: web.Request, path: Path) -> int:
 async def _change(request: web.Request) -> web.Response:
     shared, job = services(request), await _job(request)
     state = (await given(request)).get("state")
-    database = shared.organisation.database
+    database = shared.org.database
     if state == "Aborted":
         job = await database.write(shared.jobs.move, job, "Aborted", ABORTABLE)
     elif state == "UploadComplete":
@@ -173,7 +171,7 @@ async def _info(request: web.Request) -> web.Response:
 async def _list(request: web.Request) -> web.Response:
     shared = services(request)
     after = request.query.get("queryLocator", "0")
-    found = await shared.organisation.database.read(
+    found = await shared.org.database.read(
         shared.jobs.listing, KIND, int(after) if after.isdigit() else 0, PER_LIST + 1
     )
     more = f"{base(request)}/jobs/ingest?queryLocator={found[PER_LIST - 1].number}" if len(found) > PER_LIST else None
@@ -185,7 +183,7 @@ async def _list(request: web.Request) -> web.Response:
 
 async def _delete(request: web.Request) -> web.Response:
     shared, job = services(request), await _job(request)
-    await shared.organisation.database.write(shared.jobs.delete, job)
+    await shared.org.database.write(shared.jobs.delete, job)
     return web.Response(status=204)
 
 
@@ -194,7 +192,7 @@ async def _results(request: web.Request) -> web.StreamResponse:
     which = request.match_info["which"].lower()
     untouched = which == "unprocessedrecords"
     pieces = _unprocessed(shared, job) if untouched else _recorded(shared, job, which.removesuffix("results"))
-    return await downloads.send(request, shared.organisation.database, pieces)
+    return await downloads.send(request, shared.org.database, pieces)
 
 
 def _header(shared: Services, job: Job) -> list[str]:

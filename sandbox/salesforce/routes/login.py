@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.salesforce.organisation import API_USER, ORGANISATION
+from sandbox.salesforce.org import API_USER, ORG_ID
 from sandbox.salesforce.routes.context import answer, services, user
 
 FIRST_VERSION, LAST_VERSION = 31, 66
@@ -52,13 +52,13 @@ async def _token(request: web.Request) -> web.Response:
         refusal = {"error": "unsupported_grant_type", "error_description": "grant type not supported"}
         return answer(request, refusal, 400)
     name, secret = _credentials(request, form)
-    organisation = shared.organisation
-    known = secrets.compare_digest(name.encode(), organisation.client_id.encode())
-    if not (known and secrets.compare_digest(secret.encode(), organisation.client_secret.encode())):
+    org = shared.org
+    known = secrets.compare_digest(name.encode(), org.client_id.encode())
+    if not (known and secrets.compare_digest(secret.encode(), org.client_secret.encode())):
         return answer(request, {"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
-    token = await organisation.database.write(shared.sessions.begin)
-    identity, issued = f"{_root(request)}/id/{ORGANISATION}/{API_USER}", str(int(time.time() * 1000))
-    signed = hmac.new(organisation.client_secret.encode(), (identity + issued).encode(), hashlib.sha256).digest()
+    token = await org.database.write(shared.sessions.begin)
+    identity, issued = f"{_root(request)}/id/{ORG_ID}/{API_USER}", str(int(time.time() * 1000))
+    signed = hmac.new(org.client_secret.encode(), (identity + issued).encode(), hashlib.sha256).digest()
     return answer(
         request,
         {
@@ -74,15 +74,15 @@ async def _token(request: web.Request) -> web.Response:
 
 
 async def _userinfo(request: web.Request) -> web.Response:
-    organisation = services(request).organisation
+    org = services(request).org
     return answer(
         request,
         {
-            "sub": f"{_root(request)}/id/{ORGANISATION}/{user(request)}",
+            "sub": f"{_root(request)}/id/{ORG_ID}/{user(request)}",
             "user_id": user(request),
-            "organization_id": ORGANISATION,
-            "preferred_username": organisation.username,
-            "email": organisation.username,
+            "organization_id": ORG_ID,
+            "preferred_username": org.username,
+            "email": org.username,
             "active": True,
         },
     )

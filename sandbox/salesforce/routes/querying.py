@@ -49,7 +49,7 @@ async def _first(request: web.Request) -> web.Response:
     def run() -> bytes:
         return _shown(request, shared.queries.run(soql, version, deleted=deleted, page=page))
 
-    return answer(request, orjson.Fragment(await shared.organisation.database.read(run)))
+    return answer(request, orjson.Fragment(await shared.org.database.read(run)))
 
 
 async def _next(request: web.Request) -> web.Response:
@@ -59,4 +59,4 @@ async def _next(request: web.Request) -> web.Response:
     def run() -> bytes:
         return _shown(request, shared.queries.more(locator, version, page))
 
-    return answer(request, orjson.Fragment(await shared.organisation.database.read(run)))
+    return answer(request, orjson.Fragment(await shared.org.database.read(run)))

@@ -14,8 +14,6 @@ from sandbox.salesforce.rows import Outcome
 from sandbox.salesforce.schema import Field, SObject
 from sandbox.salesforce.soql.results import address, attributes, shown
 
-MISSING = frozenset({"INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID", "ENTITY_IS_DELETED"})
-
 
 def add_routes(app: web.Application) -> None:
     """Adds the routes of this module."""
@@ -37,7 +35,7 @@ def as_api_error(error: RowError) -> ApiError:
 
 
 def _sobject(request: web.Request) -> SObject:
-    found = services(request).organisation.schema.get(request.match_info["sobject"])
+    found = services(request).org.schema.get(request.match_info["sobject"])
     if found is None:
         raise not_found()
     return found
@@ -46,9 +44,7 @@ def _sobject(request: web.Request) -> SObject:
 async def _write(request: web.Request, operation: str, record: dict[str, Any], key: Field | None = None) -> Outcome:
     shared = services(request)
     sobject = shared.writes.sobject(request.match_info["sobject"])
-    outcomes = await shared.organisation.database.write(
-        shared.writes.run, operation, [(sobject, record)], user(request), key
-    )
+    outcomes = await shared.org.database.write(shared.writes.run, operation, [(sobject, record)], user(request), key)
     outcome = outcomes[0]
     if outcome.error is not None:
         if (
@@ -68,7 +64,7 @@ async def _write(request: web.Request, operation: str, record: dict[str, Any], k
 
 async def _exists(request: web.Request, sobject: SObject, identity: str) -> bool:
     shared = services(request)
-    return bool(await shared.organisation.database.read(shared.writes.fetch, sobject, [identity], ["Id"], live=False))
+    return bool(await shared.org.database.read(shared.writes.fetch, sobject, [identity], ["Id"], live=False))
 
 
 async def _create(request: web.Request) -> web.Response:
@@ -89,7 +85,7 @@ async def _shown(request: web.Request, sobject: SObject, text: str) -> web.Respo
         raise not_found()
     names = [name for name in request.query.get("fields", "").split(",") if name] or list(sobject.fields)
     wanted = list(dict.fromkeys(["Id", "IsDeleted", *names] if sobject.get("IsDeleted") else ["Id", *names]))
-    found = await shared.organisation.database.read(shared.writes.fetch, sobject, [identity], wanted, live=False)
+    found = await shared.org.database.read(shared.writes.fetch, sobject, [identity], wanted, live=False)
     stored = found.get(identity)
     if stored is None:
         raise not_found()
@@ -126,9 +122,7 @@ async def _matching(request: web.Request) -> tuple[SObject, list[str]]:
     shared = services(request)
     sobject = _sobject(request)
     key = shared.writes.key(sobject, request.match_info["field"])
-    return sobject, await shared.organisation.database.read(
-        shared.writes.found, sobject, key, request.match_info["value"]
-    )
+    return sobject, await shared.org.database.read(shared.writes.found, sobject, key, request.match_info["value"])
 
 
 def _choices(request: web.Request, sobject: SObject, found: list[str]) -> web.Response:

@@ -5,6 +5,7 @@ Owns the meaning: which column a path is, how conditions treat null, what is ref
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -37,19 +38,24 @@ class Output(NamedTuple):
 
 @dataclass(slots=True)
 class Statement:
-    """A translated query. `tail` is everything after the column list; `values` are its parameters."""
+    """A translated query: `source` is FROM with its joins, `rest` what follows, `values` the parameters of `rest`."""
 
     soql: str
     query: Query
     sobject: SObject
     outputs: list[Output]
-    tail: str
+    source: str
+    rest: str
     values: list[Any]
     parents: list[tuple[str, SObject]] = field(default_factory=list)  # relationship in the answer, object
 
     def sql(self, *columns: str) -> str:
         """The SELECT of these columns."""
-        return f"SELECT {', '.join(columns)} {self.tail}"
+        return f"SELECT {', '.join(columns)} {self.source}{self.rest}"
+
+    def sql_of_rows(self, rows: Sequence[int], *columns: str) -> str:
+        """The SELECT of these columns for rows that are known by number; it takes no parameters."""
+        return f"SELECT {', '.join(columns)} {self.source} WHERE t.seq IN ({', '.join(map(str, rows))})"
 
 
 def translate(schema: Schema, soql: str, query: Query, *, deleted: bool) -> Statement:
@@ -77,15 +83,15 @@ class _Translation:
         marks = [] if deleted else ["t.IsDeleted = 0"]
         if query.where is not None:
             marks.append(self._condition(query.where))
-        tail = f" WHERE {' AND '.join(marks)}" if marks else ""
+        rest = f" WHERE {' AND '.join(marks)}" if marks else ""
         if query.group:
-            tail += f" GROUP BY {', '.join(self._column(path)[0] for path in query.group)}"
+            rest += f" GROUP BY {', '.join(self._column(path)[0] for path in query.group)}"
         if query.having is not None:
-            tail += f" HAVING {self._condition(query.having)}"
+            rest += f" HAVING {self._condition(query.having)}"
         if query.order:
-            tail += f" ORDER BY {', '.join(self._ordered(each.by, each.descending, each.nulls_last) for each in query.order)}"
+            rest += f" ORDER BY {', '.join(self._ordered(each.by, each.descending, each.nulls_last) for each in query.order)}"
         if query.limit is not None or query.offset:
-            tail += f" LIMIT {-1 if query.limit is None else query.limit} OFFSET {query.offset}"
+            rest += f" LIMIT {-1 if query.limit is None else query.limit} OFFSET {query.offset}"
         joins = "".join(
             f' LEFT JOIN "{parent.name}" {alias} ON {alias}.Id = t."{lookup.name}"'
             for alias, lookup, parent in self._joins.values()
@@ -96,7 +102,8 @@ class _Translation:
             query,
             self._sobject,
             outputs,
-            f'FROM "{self._sobject.name}" t{joins}{tail}',
+            f'FROM "{self._sobject.name}" t{joins}',
+            rest,
             self._values,
             parents,
         )

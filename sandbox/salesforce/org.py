@@ -18,7 +18,7 @@ from sandbox.salesforce.rows import Rows
 from sandbox.staff import STAFF
 from sandbox.visual_practice import names
 
-ORGANISATION = ids.make("00D", 1)
+ORG_ID = ids.make("00D", 1)
 API_USER, ADMINISTRATOR = ids.make("005", 1), ids.make("005", 2)  # who loads, and who was here before
 BATCH = 1_000
 DAY = 86_400
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY, soql TEXT NOT NULL, d
 """
 
 
-class Organisation:
+class Org:
     """An org in one SQLite file; new ones get the standard objects, users and `rows` records of someone else's."""
 
     def __init__(self, folder: Path, *, rows: int = 0, fields: bool = True, seed: int = 7) -> None:
@@ -97,7 +97,7 @@ class Organisation:
 
     def _begin(self, connection: sqlite3.Connection, rows: int, dice: random.Random) -> None:
         at = clock.salesforce_text(clock.now() - 400 * DAY)
-        self._begin_organisation(connection, at)
+        self._begin_itself(connection, at)
         self._begin_users(connection, at)
         for start in range(0, rows, BATCH):
             self._begin_rows(connection, dice, start, min(BATCH, rows - start))
@@ -116,7 +116,7 @@ class Organisation:
             **dict.fromkeys(("CreatedById", "LastModifiedById"), user),
         }
 
-    def _begin_organisation(self, connection: sqlite3.Connection, at: str) -> None:
+    def _begin_itself(self, connection: sqlite3.Connection, at: str) -> None:
         made = self._stamped(1, "00D", at, ADMINISTRATOR) | {
             "Name": "Harbour Clinic",
             "InstanceName": "SBX1",

@@ -1,0 +1,410 @@
+"""`carryover demo`: a practice moves from sandbox to sandbox while people work in it and workers are killed, and the outcome is proved.
+
+Everything is real but the two ends: Kafka, the workers, the ledger. It ends 0 only if the proof holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, Final
+
+import click
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from agents.apps import STAGES
+from cutover import phase, running
+from cutover.census import compare, list_ids, lookups
+from cutover.chosen_map import read_map
+from cutover.ledger.read import Reader
+from cutover.ledger.schema import LedgerMissing
+from cutover.outcome import DIFFERENT, Failed
+from cutover.proof import CLASSES, Proof, prove
+from cutover.publish import publish
+from cutover.settings import Settings, load
+from cutover.status import gather
+from cutover.supervise import Supervisor, command
+from cutover.worker import open_source, open_target
+from dashboard.status import Status
+from ops.kafka import LocalKafka
+from sandbox.process import SandboxProcess
+from topics import provision
+from topics.broker import open_broker
+from topics.codec import Codec
+
+_ORG_ROWS: Final = 200
+_DESK_SECONDS: Final = 1.0
+_KILL_AT: Final = {"deliver": 0.15, "resolve": 0.3, "ingest": 0.45}
+_QUIET_SECONDS: Final = 8.0
+_SETTLE_SECONDS: Final = 240.0
+_DESK: Final = {"edits": 12, "creates": 3, "deletes": 2, "undeletes": 1}
+_RESOURCES: Final = {"practice": "practices", "patient": "patients"}
+
+
+@dataclass
+class _Run:
+    """What happened while it ran."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    quiet_from: float = 0.0
+    kills: dict[str, int] = field(default_factory=dict)
+    began: float = 0.0
+    caught_up: float = 0.0
+
+
+@click.command()
+@click.option("--patients", default=10_000, show_default=True, help="Patients of the generated practice.")
+@click.option("--seed", default=7, show_default=True, help="The same seed makes the same practice.")
+@click.option("--keep", is_flag=True, help="Leave everything running at the end, and say what to look at.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the outcome to this file."
+)
+def demo(patients: int, seed: int, keep: bool, json_file: Path | None) -> None:
+    """Move a made-up practice and the Synthea one to a made-up org; kill a worker of each stage; prove the outcome.
+
+    Needs Docker, or Java 17 and Maven, for Kafka. Exit code 0: proved; 4: something differs, and it is named.
+    """
+    proof = asyncio.run(_demo(patients, seed, keep=keep, json_file=json_file))
+    if proof.faults:
+        sys.exit(DIFFERENT)
+
+
+async def _demo(patients: int, seed: int, *, keep: bool, json_file: Path | None) -> Proof:
+    console = Console()
+    directory = Path(mkdtemp(prefix="carryover-demo-"))
+    async with contextlib.AsyncExitStack() as stack:
+        console.print("Starting Kafka, Visual Practice and Salesforce (sandboxes) …")
+        kafka = await _entered(stack, LocalKafka(directory / "kafka"))
+        options = {
+            "patients": patients,
+            "seed": seed,
+            "practice": "both",
+            "org_rows": _ORG_ROWS,
+            "practices": max(20, patients // 250),
+        }
+        sandbox = await _entered(stack, SandboxProcess(data_dir=directory / "sandbox", **options))
+        environment = _environment(kafka.bootstrap, sandbox, directory)
+        os.environ.update(environment)
+        settings = load(None)
+        await provision.apply(settings.kafka.bootstrap, settings.catalogue)
+        names = {"control": command("control")} | {stage: command("worker", "--stage", stage) for stage in STAGES}
+        supervisor = Supervisor(names, settings.cutover.data_dir / "logs", environment)
+        supervising = asyncio.create_task(supervisor.run())
+        stack.push_async_callback(_ended, supervising)
+        proof, outcome = await _move(settings, sandbox, supervisor, supervising, console)
+        if json_file is not None:
+            await asyncio.to_thread(json_file.write_text, json.dumps(outcome, indent=2) + "\n")
+        _tell(console, proof, outcome, settings, directory, keep=keep)
+        if keep:
+            await _until_interrupted(supervising)
+    return proof
+
+
+async def _entered(stack: contextlib.AsyncExitStack, manager: Any) -> Any:
+    """Enters a blocking context manager in a thread, and leaves it there."""
+    entered = await asyncio.to_thread(manager.__enter__)
+    stack.push_async_callback(asyncio.to_thread, manager.__exit__, None, None, None)
+    return entered
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+def _environment(bootstrap: str, sandbox: SandboxProcess, directory: Path) -> dict[str, str]:
+    org, practice = sandbox.salesforce, sandbox.visual_practice
+    return {
+        "CARRYOVER_CONFIG": _empty(directory),
+        "CARRYOVER_KAFKA__BOOTSTRAP": bootstrap,
+        "CARRYOVER_KAFKA__PREFIX": f"demo-{int(time.time())}.",
+        "CARRYOVER_SOURCE__URL": practice["url"],
+        "CARRYOVER_SOURCE__API_KEY": practice["api_key"],
+        "CARRYOVER_TARGET__URL": org["url"],
+        "CARRYOVER_TARGET__CLIENT_ID": org["client_id"],
+        "CARRYOVER_TARGET__CLIENT_SECRET": org["client_secret"],
+        "CARRYOVER_CUTOVER__DATA_DIR": str(directory / "data"),
+        "CARRYOVER_CONTROL__PORT": os.environ.get("CARRYOVER_CONTROL__PORT", "8790"),
+    }
+
+
+def _empty(directory: Path) -> str:
+    path = directory / "carryover.toml"
+    path.write_text("")
+    return str(path)
+
+
+# -- the move --------------------------------------------------------------------------------------------------------------------------
+
+
+async def _move(
+    settings: Settings,
+    sandbox: SandboxProcess,
+    supervisor: Supervisor,
+    supervising: asyncio.Task[None],
+    console: Console,
+) -> tuple[Proof, dict[str, Any]]:
+    document, map_hash = read_map(settings)
+    run, codec = _Run(began=time.time()), Codec()
+    calls_before = await _api_calls(sandbox)
+    others_before = await _others(sandbox)
+    await phase.begin(settings, codec, map_hash)
+    console.print(f"Moving. Status page: http://{settings.control.host}:{settings.control.port}/")
+    async with _beside(_desk(sandbox, run)), _beside(_reaper(settings, supervisor, run, console)):
+        await _until(settings, supervising, lambda status: _caught_up(status, run))
+    run.caught_up = time.time()
+    killed = ", ".join(f"{stage} (process {pid})" for stage, pid in run.kills.items())
+    console.print(
+        f"Snapshot done. Killed in mid-load: {killed}. Now {_QUIET_SECONDS:.0f} s of ordinary work, to time the delta …"
+    )
+    run.quiet_from = time.time()
+    async with _beside(_desk(sandbox, run)):
+        await asyncio.sleep(_QUIET_SECONDS)
+    console.print("Waiting until nothing is on its way, then comparing source, ledger and org …")
+    await _settled(settings, supervising, codec, sandbox)
+    api_calls = await _api_calls(sandbox) - calls_before
+    async with open_source(settings) as source, open_target(settings) as target:
+        with Reader(settings.ledger) as reader:
+            lag = await _lag(settings)
+            proof = await prove(reader, document, source, target, await _held_by_source(sandbox), lag)
+            delays = _delays(reader, run)
+    if await _others(sandbox) != others_before:
+        proof.faults.append("rows of the org that are not ours have changed")
+    missed = [stage for stage in STAGES if stage not in run.kills]
+    if missed:
+        proof.faults.append(f"no worker was killed of: {', '.join(missed)}")
+    if delays is None:
+        proof.faults.append("some edits never arrived")
+    total = sum(counts["source"] for counts in proof.objects.values())
+    outcome = {
+        "objects": proof.objects,
+        "conserved": proof.conserved,
+        "verified_fields": proof.verified_fields,
+        "mismatches": proof.mismatches,
+        "orphans": proof.orphans,
+        "duplicates": proof.duplicates,
+        "lag": proof.lag,
+        "kills": len(run.kills),
+        "edit_to_target_seconds": delays if delays is not None else dict.fromkeys(("p50", "p95")),
+        "records_per_second": round(total / (run.caught_up - run.began), 1),
+        "api_calls": api_calls,
+        "changes_while_it_ran": len(run.changes),
+        "proved": not proof.faults,
+        "faults": proof.faults,
+    }
+    return proof, outcome
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Any) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        await _ended(task)
+
+
+async def _desk(sandbox: SandboxProcess, run: _Run) -> None:
+    """People go on working in the source."""
+    async with httpx.AsyncClient(base_url=sandbox.visual_practice["url"], timeout=30) as client:
+        while True:
+            answer = (await client.post("/__admin/mutate", json=_DESK)).json()
+            run.changes += answer["changes"]
+            await asyncio.sleep(_DESK_SECONDS)
+
+
+async def _reaper(settings: Settings, supervisor: Supervisor, run: _Run, console: Console) -> None:
+    """Kills one worker of each stage with SIGKILL, each at another point of the load."""
+    for stage, share in sorted(_KILL_AT.items(), key=lambda one: one[1]):
+        while _share_loaded(settings) < share:  # noqa: ASYNC110 - the ledger is a file that another process writes
+            await asyncio.sleep(0.05)
+        pid = supervisor.pids.get(stage)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            run.kills[stage] = pid
+            console.print(f"kill -9 {pid} ({stage}, at {share:.0%} of what has been read so far)")
+
+
+def _share_loaded(settings: Settings) -> float:
+    try:
+        with Reader(settings.ledger) as reader:
+            counts = reader.conservation().get("patient", {})
+    except LedgerMissing:
+        return 0.0
+    return counts["loaded"] / counts["source"] if counts.get("source", 0) > 100 else 0.0
+
+
+def _caught_up(status: Status, run: _Run) -> bool:
+    """The snapshot is in, and the kills are behind us."""
+    patients = status["objects"].get("patient")
+    if patients is None or len(run.kills) < len(_KILL_AT):
+        return False
+    return bool(patients["in_flight"] <= max(50, patients["source"] // 200))
+
+
+async def _until(settings: Settings, supervising: asyncio.Task[None], reached: Any) -> None:
+    showing = asyncio.create_task(running.show(settings, as_json=False, until=reached))
+    await asyncio.wait({showing, supervising}, return_when=asyncio.FIRST_COMPLETED)
+    if supervising.done():
+        showing.cancel()
+        await supervising
+        raise Failed("The workers have ended; their reasons are in the logs.")
+    await showing
+
+
+# -- the end ---------------------------------------------------------------------------------------------------------------------------
+
+
+async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: Codec, sandbox: SandboxProcess) -> None:
+    """Waits until source and ledger agree by census, everything is settled and verified, and no lag is left; or until time is up."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    quiet = 0
+    async with open_source(settings) as source:
+        while time.monotonic() < deadline and quiet < 3:
+            if supervising.done():
+                await supervising
+            await asyncio.sleep(1)
+            with Reader(settings.ledger) as reader:
+                status = gather(reader, settings.cutover.id)
+                settled = _is_settled(status) and await _lag(settings) == 0
+                known = {name: set(reader.ids(name)) for name in _RESOURCES} if settled else {}
+            quiet = quiet + 1 if settled else 0
+            for name, ids in known.items():
+                census = compare(name, int(time.time() * 1000), await list_ids(source, name), ids)
+                if census.missing or census.extra:
+                    quiet = 0
+                    topic = settings.catalogue.extract
+                    await publish(settings.kafka.bootstrap, topic, lookups(census, codec, topic))
+
+
+def _is_settled(status: Status) -> bool:
+    for name, counts in status["objects"].items():
+        verified = status["verification"].get(name, {})
+        if counts["in_flight"] or verified.get("verified", 0) + verified.get("mismatched", 0) != counts["loaded"]:
+            return False
+    return bool(status["objects"])
+
+
+async def _lag(settings: Settings) -> int:
+    """Records that a stage has not committed, from the broker's own end offsets and committed offsets."""
+    catalogue = settings.catalogue
+    lag = 0
+    async with open_broker(settings.kafka.bootstrap) as broker:
+        for stage, names in catalogue.sources.items():
+            parts = await broker.partitions(list(names))
+            starts, ends = await broker.bounds(parts)
+            committed = await broker.committed(catalogue.group(stage))
+            lag += sum(max(0, end - committed.get(part, starts[part])) for part, end in ends.items())
+    return lag
+
+
+async def _held_by_source(sandbox: SandboxProcess) -> dict[str, int]:
+    async with httpx.AsyncClient(base_url=sandbox.visual_practice["url"], timeout=60) as client:
+        counts = (await client.get("/__admin/counts")).json()
+    return {name: counts[resource]["live"] + counts[resource]["deleted"] for name, resource in _RESOURCES.items()}
+
+
+async def _api_calls(sandbox: SandboxProcess) -> int:
+    async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=60) as client:
+        found = (await client.get("/__admin/stats")).json()["api_calls"]
+    return sum(found.values()) if isinstance(found, dict) else int(found)
+
+
+async def _others(sandbox: SandboxProcess) -> dict[str, str]:
+    """The rows of the org that were there before us, and when each was last touched."""
+    async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=120) as client:
+        dump = (await client.get("/__admin/dump")).json()
+    found: dict[str, str] = {}
+    for name in ("Account", "Contact"):
+        for row in dump["objects"][name] if "objects" in dump else dump[name]:
+            if not row.get("VP_Id__c"):
+                found[row["Id"]] = f"{row.get('SystemModstamp')} {row.get('IsDeleted')}"
+    return found
+
+
+def _delays(reader: Reader, run: _Run) -> dict[str, float] | None:
+    """Seconds from an edit in the source to its landing, for edits made after the snapshot; None when one never landed."""
+    seconds: list[float] = []
+    newest = {(change["object"], change["id"]): change for change in run.changes}
+    for (object_, vp_id), change in newest.items():
+        if change["at_ms"] / 1000 < run.quiet_from:
+            continue
+        at = datetime.fromtimestamp(change["at_ms"] // 1000, UTC)
+        landed = reader.landed(f"{object_}:{vp_id}", f"{at:%Y-%m-%dT%H:%M:%S}")
+        if landed is not None:
+            seconds.append((landed - change["at_ms"]) / 1000)
+        elif not _rejected(reader, f"{object_}:{vp_id}"):
+            return None
+    if len(seconds) < 2:
+        return None
+    quantiles = statistics.quantiles(seconds, n=20)
+    return {"p50": round(statistics.median(seconds), 2), "p95": round(quantiles[18], 2)}
+
+
+def _rejected(reader: Reader, reference: str) -> bool:
+    found = reader.record(reference)
+    return found is not None and all(one["outcome"] in {"rejected", "held"} for one in found["deliveries"])
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------------------------------
+
+
+def _tell(
+    console: Console, proof: Proof, outcome: Mapping[str, Any], settings: Settings, directory: Path, *, keep: bool
+) -> None:
+    table = Table(title="Every record of the source is in exactly one class" if proof.conserved else "NOT conserved")
+    for heading in ("object", "source", *CLASSES):
+        table.add_column(heading, justify="left" if heading == "object" else "right")
+    for name, counts in proof.objects.items():
+        table.add_row(name, *(f"{counts[column]:,}" for column in ("source", *CLASSES)))
+    console.print(table)
+    delays = outcome["edit_to_target_seconds"]
+    for label, value in (
+        ("fields read back and equal", f"{proof.verified_fields:,}"),
+        ("fields that differ", proof.mismatches),
+        ("orphans", proof.orphans),
+        ("duplicates", proof.duplicates),
+        ("lag", proof.lag),
+        ("workers killed with SIGKILL", outcome["kills"]),
+        ("changes in the source while it ran", outcome["changes_while_it_ran"]),
+        ("source edit to Salesforce", f"p50 {delays['p50']} s, p95 {delays['p95']} s"),
+        ("records per second", outcome["records_per_second"]),
+        ("Salesforce API calls", f"{outcome['api_calls']:,}"),
+    ):
+        console.print(f"  {label:<36} {value}")
+    if proof.faults:
+        console.print("[bold red]Not proved:[/]")
+        for fault in proof.faults:
+            console.print(f"  {fault}")
+        console.print(f"Logs: {settings.cutover.data_dir / 'logs'}")
+    else:
+        console.print("[bold green]Proved.[/] Nothing lost, duplicated, orphaned or changed.")
+    if keep:
+        console.print(
+            f"Still running; Ctrl-C ends it. Status page http://{settings.control.host}:{settings.control.port}/"
+        )
+        console.print(f"Data, logs and addresses: {directory}")
+
+
+async def _until_interrupted(supervising: asyncio.Task[None]) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    waiting = asyncio.create_task(ended.wait())
+    await asyncio.wait({waiting, supervising}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()

@@ -1,0 +1,81 @@
+"""The worker of the consumer tests: it says what it was given, and finishes chunks when its input tells it to.
+
+A record ``stuck`` keeps its chunk unfinished, ``release`` finishes all that are kept, ``raise`` raises, ``raise once`` does so the first time that a worker
+with this data directory sees it, and ``outage`` raises what a failed send raises. Everything else is finished at once. Each record seen goes to the topic ``seen``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+from transport import agent
+from transport.app import App, create
+from transport.checkpoint import Checkpoint
+from transport.chunk import Chunk
+from transport.publisher import Publisher, PublishFailed
+from transport.worker import serve
+
+PREFIX = os.environ["PROBE_PREFIX"]
+DIRECTORY = Path(os.environ["PROBE_DATA"])
+
+
+def probe(bootstrap: str) -> App:
+    publisher = Publisher(bootstrap)
+    app = create(
+        f"{PREFIX}probe",
+        bootstrap,
+        Checkpoint(publisher),
+        worker=os.environ["PROBE_WORKER"],
+        data_dir=DIRECTORY,
+        window_records=int(os.environ.get("PROBE_WINDOW", "4000")),
+        stall_seconds=float(os.environ.get("PROBE_STALL", "300")),
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.0,
+        broker_rebalance_timeout=10.0,
+        broker_commit_interval=0.1,
+    )
+    kept: list[Chunk] = []
+    once = DIRECTORY / "raised"
+
+    async def handle(chunk: Chunk) -> None:
+        for record in chunk.records:
+            await publisher.publish(f"{PREFIX}seen", record.value, key=b"%d:%d" % (record.partition, record.offset))
+        values = {record.value for record in chunk.records}
+        if b"raise" in values:
+            raise ValueError("injected")
+        if b"raise once" in values and not once.exists():
+            once.touch()
+            raise ValueError("injected")
+        if b"outage" in values:
+            raise PublishFailed("injected")
+        if b"release" in values:
+            for waiting in kept:
+                waiting.done()
+            kept.clear()
+        if b"stuck" in values:
+            kept.append(chunk)
+        else:
+            chunk.done()
+
+    async def quarantine(chunk: Chunk, exc: BaseException) -> None:
+        assert len(chunk.records) == 1
+        await publisher.publish(f"{PREFIX}rejects", chunk.records[0].value, key=type(exc).__name__.encode())
+
+    async def records(stream):  # type: ignore[no-untyped-def]
+        await agent.run(app, stream, handle, quarantine)
+
+    app.agent(app.topic(f"{PREFIX}in", value_type=bytes, key_type=bytes), concurrency=1, name="probe")(records)
+    return app
+
+
+async def main() -> int:
+    return await serve(probe(os.environ["PROBE_BOOTSTRAP"]))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="WARNING", stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    sys.exit(asyncio.run(main()))
