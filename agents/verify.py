@@ -105,7 +105,7 @@ class Verify:
                 landed[own] = operation
         ticket = Ticket(chunk)
         checks = [Check(operation, chunk, ticket) for operation in landed.values()]
-        for check in checks:
+        for _ in checks:
             ticket.take()
         await self._verify(checks)
         ticket.settle()

@@ -5,8 +5,9 @@ reads up to that marker. Each record carries the epoch of its writer; a reader i
 was paused over a rebalance may still send a last batch, but nobody will believe it. The count is ours and not the consumer group's generation, because Kafka
 starts that anew when an idle group expires.
 
-A local file may be behind by any length of time: the topic keeps its tombstones (``delete.retention.ms``), so that reading on from an old offset
-still deletes what was deleted. Not covered: compaction may keep a zombie's late record and remove the valid one before it. ``min.compaction.lag.ms`` (a day) leaves the next owner that long.
+A local file may be behind by any length of time: the topic keeps its tombstones (``delete.retention.ms``), so that reading on from an old offset still
+deletes what was deleted. Not covered: compaction may keep a zombie's late record and remove the valid one before it; ``min.compaction.lag.ms`` (a day)
+leaves the next owner that long.
 """
 
 from __future__ import annotations

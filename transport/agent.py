@@ -10,10 +10,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from aiokafka.errors import KafkaError
+
 from transport.app import App
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 from transport.consumer import Consumer
+from transport.publisher import PublishFailed
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,9 @@ async def run(app: App, stream: Any, handle: Handle, quarantine: Quarantine) -> 
             await handle(chunk)
         except StaleAssignment:
             continue
+        except (PublishFailed, KafkaError) as exc:
+            await consumer.crash(exc)  # no record's fault: an outage must quarantine nothing
+            return
         except Exception as exc:  # noqa: BLE001 - every kind of failure ends the same way
             if not chunk.assignment.live:
                 continue
@@ -49,5 +55,9 @@ async def run(app: App, stream: Any, handle: Handle, quarantine: Quarantine) -> 
                 return
             log.error("%s at %s[%d] offset %d again: quarantined", type(exc).__name__, *chunk.tp, chunk.first)
             app.checkpoint.abandon(chunk)
-            await quarantine(chunk, exc)
+            try:
+                await quarantine(chunk, exc)
+            except Exception as failed:  # noqa: BLE001 - raised into Faust it would end the agent and leave the process standing
+                await consumer.crash(failed)
+                return
             chunk.done()

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiokafka
-from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ack_lock
@@ -248,7 +248,7 @@ class Consumer(driver.Consumer):
         if chunk.live:
             suspicion = another(self._suspicions.get(tp), chunk.first, chunk.last)
             head = chunk.assignment.watermarks[tp].committed
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, KafkaError):
                 await asyncio.wait_for(self._commit_with({tp: head}, {tp: suspicion.encode()}), _REVOKE_COMMIT_TIMEOUT)
         await self.crash(exc)
 

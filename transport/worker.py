@@ -9,6 +9,8 @@ import asyncio
 import logging
 import os
 import signal
+import traceback
+from pathlib import Path
 from typing import Final
 
 from transport.app import App
@@ -17,6 +19,8 @@ log = logging.getLogger(__name__)
 
 EXIT_CRASHED: Final = 70  # EX_SOFTWARE: start me again
 _STOP_SECONDS: Final = 20.0
+_OURS: Final = frozenset({"agents", "connectors", "cutover", "mapping", "state", "topics", "transport"})
+"""Packages whose exceptions hold no values by rule; aiokafka's know nothing of what a record means."""
 
 
 async def serve(app: App) -> int:
@@ -26,6 +30,8 @@ async def serve(app: App) -> int:
         0 after a stop, `EXIT_CRASHED` after a crash. A crash or a stop that takes too long leaves the process by ``os._exit``: everything
         that matters is in Kafka, and a shutdown that hangs would keep the partitions from another worker.
     """
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(without_values)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -39,7 +45,7 @@ async def serve(app: App) -> int:
         wait.cancel()
     reason = app.crash_reason
     if reason is not None:
-        log.error("%s crashed: %s: %s", app.conf.id, type(reason).__name__, reason)
+        log.error("%s crashed: %s", app.conf.id, told(reason))
         _leave(EXIT_CRASHED)
     try:
         await asyncio.wait_for(app.stop(), _STOP_SECONDS)
@@ -47,6 +53,37 @@ async def serve(app: App) -> int:
         log.warning("%s did not stop within %.0f s; leaving", app.conf.id, _STOP_SECONDS)
         _leave(0)
     return 0
+
+
+def told(exc: BaseException) -> str:
+    """An exception for the log: its type and place; its text only if it is one of ours or aiokafka's, as others may quote a patient."""
+    package = type(exc).__module__.partition(".")[0]
+    if package in _OURS or package == "aiokafka":
+        return f"{type(exc).__name__}: {exc}"
+    where = traceback.extract_tb(exc.__traceback__)
+    place = f" at {Path(where[-1].filename).name}:{where[-1].lineno}" if where else ""
+    return f"{type(exc).__name__}{place}"
+
+
+def without_values(record: logging.LogRecord) -> bool:
+    """A logging filter: mode, Faust and asyncio log exceptions with their text and traceback; leaves of them what `told` tells."""
+    exc = record.exc_info[1] if record.exc_info else None
+    if exc is not None or record.name.partition(".")[0] not in _OURS:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_Told(told(arg)) if isinstance(arg, BaseException) else arg for arg in record.args)
+        record.exc_info = record.exc_text = None
+        if exc is not None:
+            record.msg = f"{record.msg} ({told(exc).replace('%', '%%') if record.args else told(exc)})"
+    return True
+
+
+class _Told(str):
+    """A text that ``%r`` leaves as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _crash_soon(app: App, exc: BaseException) -> None:
