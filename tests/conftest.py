@@ -27,8 +27,9 @@ def kafka() -> Iterator[LocalKafka]:
 
 
 @pytest.fixture
-def own_kafka() -> Iterator[LocalKafka]:
-    """A broker for one test alone, to be killed, restarted or frozen."""
+def own_kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKafka]:
+    """A broker for one test alone, to be killed, restarted or frozen; never a given one."""
+    monkeypatch.delenv("KAFKA_BOOTSTRAP", raising=False)
     with LocalKafka() as broker:
         yield broker
 

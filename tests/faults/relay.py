@@ -26,6 +26,7 @@ PREFIX = os.environ.get("RELAY_PREFIX", "")
 RAISE = float(os.environ.get("RELAY_RAISE", "0"))  # probability that a chunk raises, once
 SLOW = float(os.environ.get("RELAY_SLOW", "0"))  # probability that a record takes up to 10 ms
 
+STATIC = os.environ.get("RELAY_STATIC", "1") == "1"  # static group membership, as in production
 DUMP = Path(os.environ.get("RELAY_DUMP", "/dev/null"))
 
 
@@ -45,6 +46,7 @@ def relay(bootstrap: str, data_dir: Path, worker: str) -> App:
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=10.0,
         broker_commit_interval=0.2,
+        **({} if STATIC else {"consumer_group_instance_id": None}),
     )
     out, rejects = f"{PREFIX}out", f"{PREFIX}rejects"
 

@@ -33,9 +33,7 @@ async def run(workers: Workers, *kinds: signal.Signals, seconds: float = SECONDS
         messages = history.family(parents=400, children=20, seed=SEED)
         half = len(messages) // 2
         await history.send(messages[:half])
-        await asyncio.gather(
-            history.send(messages[half:], per_second=half / seconds), workers.harm(seconds, *kinds)
-        )
+        await asyncio.gather(history.send(messages[half:], per_second=half / seconds), workers.harm(seconds, *kinds))
         await workers.drain()
         return await workers.check()
     except BaseException:
@@ -71,7 +69,7 @@ async def test_exceptions_never_ack(history: History, tmp_path: Path) -> None:
 async def test_death_between_two_steps_of_the_checkpoint_loses_nothing(
     history: History, tmp_path: Path, point: str
 ) -> None:
-    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2", CARRYOVER_FAILPOINTS=f"{point}=exit@0.15")
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2", CARRYOVER_FAILPOINTS=f"{point}=exit#3")
     await run(workers, seconds=SECONDS * 2 / 3)
     assert workers.kills >= 1, "the fail point was never reached"
 
@@ -90,5 +88,72 @@ async def test_a_poison_record_is_quarantined_and_the_rest_goes_on(history: Hist
         history.sent = [sent for sent in history.sent if sent.value != poison]
         assert workers.kills >= 2
         await history.check_complete()
+    finally:
+        workers.kill()
+
+
+async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
+    own_kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+) -> None:
+    history = History(own_kafka.bootstrap, topic_prefix)
+    await history.create_topics()
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
+    try:
+        workers.start_all()
+        messages = history.family(parents=300, children=20, seed=SEED)
+        await history.send(messages[: len(messages) // 2])
+        for _ in range(2):
+            await asyncio.sleep(2)
+            await asyncio.to_thread(own_kafka.kill)
+            await asyncio.sleep(1)
+            await asyncio.to_thread(own_kafka.restart)
+            workers.revive()
+        await history.send(messages[len(messages) // 2 :])
+        await workers.drain(90)
+        await workers.check()
+    finally:
+        workers.kill()
+
+
+async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
+    own_kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+) -> None:
+    history = History(own_kafka.bootstrap, topic_prefix)
+    await history.create_topics()
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
+    try:
+        workers.start_all()
+        await history.send(history.family(parents=300, children=20, seed=SEED))
+        for seconds in (1.0, 4.0, 8.0):  # the last is beyond the session timeout
+            await asyncio.sleep(1.5)
+            await asyncio.to_thread(own_kafka.pause)
+            await asyncio.sleep(seconds)
+            await asyncio.to_thread(own_kafka.resume)
+            workers.revive()
+        await workers.drain(90)
+        await workers.check()
+    finally:
+        workers.kill()
+
+
+async def test_a_worker_frozen_over_a_rebalance_does_no_harm_when_it_wakes(history: History, tmp_path: Path) -> None:
+    """The zombie: paused beyond its session, replaced, then continued with writes of its own still to send."""
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.3", RELAY_STATIC="0")
+    try:
+        workers.start_all()
+        messages = history.family(parents=300, children=20, seed=SEED)
+        half = len(messages) // 2
+        await history.send(messages[:half])
+        await asyncio.sleep(3)
+        for _ in range(2):
+            workers.freeze(0)
+            await history.send(messages[half : half + 300])
+            await asyncio.sleep(9)
+            workers.thaw(0)
+            half += 300
+            await history.check_nothing_committed_unfinished()
+        await history.send(messages[half:])
+        await workers.drain(90)
+        await workers.check()
     finally:
         workers.kill()

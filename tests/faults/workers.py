@@ -65,6 +65,14 @@ class Workers:
         process.send_signal(what)
         process.wait(40)
 
+    def freeze(self, number: int) -> None:
+        """SIGSTOP: the process keeps everything and does nothing."""
+        self.kills += 1
+        self._running[number].send_signal(signal.SIGSTOP)
+
+    def thaw(self, number: int) -> None:
+        self._running[number].send_signal(signal.SIGCONT)
+
     async def harm(self, seconds: float, *kinds: signal.Signals, every: tuple[float, float] = (1.5, 4.0)) -> None:
         """Kills a random worker again and again and starts it anew; workers that die by themselves are started again too."""
         end = time.monotonic() + seconds

@@ -1,7 +1,8 @@
 """The worker of the consumer tests: it says what it was given, and finishes chunks when its input tells it to.
 
-A record ``stuck`` keeps its chunk unfinished, ``release`` finishes all that are kept, ``raise`` raises, ``raise once`` does so the first time that a worker
-with this data directory sees it, and ``outage`` raises what a failed send raises. Everything else is finished at once. Each record seen goes to the topic ``seen``.
+A record ``stuck`` keeps its chunk unfinished, ``release`` finishes all that are kept, ``raise`` raises, ``raise once`` does so the first time that a
+worker with this data directory sees it, and ``outage`` raises what a failed send raises. Everything else is finished at once. Each record seen goes to
+the topic ``seen``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +28,7 @@ def test_a_split_keeps_every_record_in_order_and_both_bounds(
     for run in runs:
         assert 1 <= len(run) <= max_records
         assert len(run) == 1 or sum(map(weight, run)) <= max_bytes
-    for run, following in zip(runs, runs[1:], strict=False):
+    for run, following in pairwise(runs):
         assert len(run) == max_records or sum(map(weight, run)) + weight(following[0]) > max_bytes, "cut too early"
 
 
