@@ -73,7 +73,8 @@ class Changelog:
             still()
             next_offset = store.mark().next_offset
             if next_offset and not start <= next_offset <= end:
-                # The topic was made anew, or its head was deleted: the file says nothing about what lies there now.
+                # The topic was made anew, its head was deleted, or somebody else wrote among us (`UNTRUSTED`): the file says
+                # nothing about what lies there now.
                 store.wipe()
             await self._read(consumer, tp, store, end, still)
             while True:
@@ -82,9 +83,12 @@ class Changelog:
                 (claim,) = await self.send(partition, epoch, {CLAIM: b"%d" % epoch})
                 await self._publisher.settle([claim])
                 still()
-                await self._read(consumer, tp, store, claim.result().offset + 1, still)
-                if store.mark().epoch == epoch:
+                offset = claim.result().offset
+                await self._read(consumer, tp, store, offset, still)
+                if store.mark().epoch < epoch:
+                    await self._read(consumer, tp, store, offset + 1, still)
                     return epoch
+                # Somebody who read to the same end has claimed the same epoch before us: it is theirs.
         finally:
             await consumer.stop()
 
@@ -98,13 +102,15 @@ class Changelog:
             still()
             changes: dict[bytes, bytes | None] = {}
             for record in fetched.get(tp, ()):
+                if record.offset >= end:
+                    break
                 written = _epoch(record.headers)
                 if written < epoch:
                     continue
                 epoch = written
                 if record.key != CLAIM:
                     changes[record.key] = record.value
-            position = max(position, await consumer.position(tp))
+            position = max(position, min(end, await consumer.position(tp)))
             still()
             store.write(changes, position, epoch)
 

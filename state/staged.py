@@ -70,8 +70,16 @@ class Staged:
             if older.sequence < layer.sequence
         )
 
+    def supersede(self, layer: Layer) -> None:
+        """Drops a layer whose writes are in the store now; older layers that still wait to be written must not undo them."""
+        for older in self._layers:
+            if older.sequence < layer.sequence:
+                for key in layer.writes.keys() & older.writes.keys():
+                    del older.writes[key]
+        self.remove(layer)
+
     def remove(self, layer: Layer) -> None:
-        """Drops a layer whose writes are in the store now."""
+        """Drops a layer that nothing waits behind."""
         self._layers.remove(layer)
         for key in layer.writes:
             found = self._overlay.get(key)

@@ -18,6 +18,10 @@ _FORM: Final = struct.Struct(">qq")
 _WRITE_BUFFER: Final = 16 << 20
 
 
+UNTRUSTED: Final = -1
+"""As the next offset: the file has missed records, and has to be rebuilt when it is opened next."""
+
+
 class StoreLocked(RuntimeError):  # noqa: N818
     """Another process has this file open: two workers share a data directory."""
 

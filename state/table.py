@@ -14,7 +14,7 @@ from pathlib import Path
 
 from state.changelog import Changelog
 from state.staged import SEPARATOR, Layer, Staged
-from state.store import Store
+from state.store import UNTRUSTED, Store
 from transport import failpoint
 from transport.assignment import Assignment, StaleAssignment
 from transport.chunk import Chunk
@@ -93,7 +93,7 @@ class Partition:
                     merged.update(layer.writes)
                 await self._make_durable(changelog, publisher, merged)
                 for layer in due:
-                    self._staged.remove(layer)
+                    self._staged.supersede(layer)
                 self._persisted.set()
 
     async def write(self, changelog: Changelog, publisher: Publisher, changes: Mapping[bytes, bytes | None]) -> None:
@@ -122,7 +122,12 @@ class Partition:
         if failpoint.ARMED:
             failpoint.hit("changelog-durable")
         self.assignment.check()
-        next_offset = max((future.result().offset + 1 for future in futures), default=self._store.mark().next_offset)
+        next_offset = self._store.mark().next_offset
+        offsets = [future.result().offset for future in futures]
+        if offsets == list(range(next_offset, next_offset + len(offsets))):
+            next_offset += len(offsets)
+        else:
+            next_offset = UNTRUSTED  # a former owner has written meanwhile, or the next one: then we are the zombie
         self._store.write(writes, next_offset, self._epoch)
         if failpoint.ARMED:
             failpoint.hit("state-written")

@@ -16,7 +16,7 @@ from tests.faults.workers import Workers
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(150)]
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "12"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "6"))
 
 
 @pytest.fixture

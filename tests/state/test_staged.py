@@ -40,8 +40,12 @@ class StagedModel(RuleBasedStateMachine):
         due = self.staged.due(upto)
         assert due == [layer for layer, _ in self.model if layer.end is not None and layer.end < upto]
         for layer in due:
-            self.staged.remove(layer)
-        self.model = [(layer, writes) for layer, writes in self.model if layer not in due]
+            self.staged.supersede(layer)
+            place = next(place for place, (known, _) in enumerate(self.model) if known is layer)
+            _, written = self.model.pop(place)
+            for _, older in self.model[:place]:
+                for key in written:
+                    older.pop(key, None)
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
@@ -65,9 +69,16 @@ class StagedModel(RuleBasedStateMachine):
                 assert dict(self.staged.group(group)) == {k: v for k, v in on_top.items() if group_of(k) == group}
         assert len(self.staged) == len(self.model)
 
+    @precondition(lambda self: self.model)
+    @rule()
+    def make_the_oldest_durable(self) -> None:
+        layer, _ = self.model.pop(0)
+        self.staged.remove(layer)
+
     @invariant()
     def a_layer_conflicts_when_an_older_one_has_a_key_of_it(self) -> None:
         for place, (layer, writes) in enumerate(self.model):
+            assert layer.writes == writes
             older = [key for _, earlier in self.model[:place] for key in earlier]
             assert self.staged.conflicts(layer) == bool(writes.keys() & set(older))
 

@@ -63,7 +63,9 @@ MakeOwner = Callable[[str], Awaitable[Owner]]
 
 @pytest.fixture
 async def topic(topic_prefix: str, create_topics: CreateTopics) -> str:
-    (name,) = await create_topics(f"{topic_prefix}state", partitions=1, configs={"cleanup.policy": "compact"})
+    # Compacted as ours are, and `delete` too so that a test may cut its head off.
+    configs = {"cleanup.policy": "compact,delete"}
+    (name,) = await create_topics(f"{topic_prefix}state", partitions=1, configs=configs)
     return name
 
 
@@ -145,13 +147,25 @@ async def test_what_a_zombie_still_writes_is_believed_by_nobody(owner: MakeOwner
 async def test_a_zombie_that_comes_back_forgets_what_it_wrote_too_late(owner: MakeOwner) -> None:
     zombie = await owner("zombie")
     await zombie.commit(k="before")
-    late = zombie.stage(k="late")
+    late = zombie.stage(k="late", only="late")
     successor = await owner("successor")
     await successor.commit(k="new")
     await zombie.persist(late + 1)
-    assert zombie.all() == {"k": "late"}
+    assert zombie.all() == {"k": "late", "only": "late"}
     await zombie.open()
     assert zombie.all() == {"k": "new"}
+
+
+async def test_an_owner_whom_a_zombie_interrupts_keeps_all_of_its_own(owner: MakeOwner) -> None:
+    zombie = await owner("zombie")
+    late = zombie.stage(k="late", only="late")
+    successor = await owner("successor")
+    await successor.commit(k="new")
+    await zombie.persist(late + 1)
+    await successor.commit(more="new")
+    await successor.commit(even="more")
+    await successor.open()
+    assert successor.all() == (await owner("fresh")).all() == {"k": "new", "more": "new", "even": "more"}
 
 
 async def test_of_two_claims_the_later_wins_and_the_earlier_is_outdated(
@@ -177,13 +191,15 @@ async def test_a_changelog_made_anew_replaces_the_file(
     await a.table.stop()
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
-    await admin.delete_topics([a.table.topic])
+    try:
+        await admin.delete_topics([a.table.topic])
 
-    async def deleted() -> bool:
-        return a.table.topic not in await admin.list_topics()
+        async def deleted() -> bool:
+            return a.table.topic not in await admin.list_topics()
 
-    await eventually(deleted)
-    await admin.close()
+        await eventually(deleted)
+    finally:
+        await admin.close()
     await create_topics(a.table.topic, partitions=1, configs={"cleanup.policy": "compact"})
     again = await owner("a")
     assert again.all() == {}
@@ -201,8 +217,10 @@ async def test_a_file_older_than_the_changelogs_start_is_rebuilt(owner: MakeOwne
     await b.commit(new="1")
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
-    await admin.delete_records({TopicPartition(a.table.topic, 0): RecordsToDelete(4)})
-    await admin.close()
+    try:
+        await admin.delete_records({TopicPartition(a.table.topic, 0): RecordsToDelete(4)})
+    finally:
+        await admin.close()
     again = await owner("a")
     assert again.all() == {"new": "1"}
 
