@@ -176,15 +176,17 @@ class Parents:
     def landed(self, parent: str, sf_id: str, epoch: int, now: int) -> Iterator[Effect]:
         """The parent has row ``sf_id``; ``epoch`` counts how often it was created. Beats everything but a later Gone."""
         fate = self._fate(parent)
-        if fate.get("fate") == "gone" and epoch <= fate["epoch"]:
-            return
+        known = fate.get("epoch", 0)
+        if epoch < known or (epoch == known and fate.get("fate") != "landed"):
+            return  # told again after what came later: a row that is gone
         self._put(parent, {"fate": "landed", "id": sf_id, "epoch": epoch})
         yield from self.release(parent, "", now)
 
     def rejected(self, parent: str, code: str, now: int) -> Iterator[Effect]:
         """The parent was rejected: its children are held, until it lands after all."""
-        if self._fate(parent).get("fate") != "landed":
-            self._put(parent, {"fate": "rejected", "code": code})
+        fate = self._fate(parent)
+        if fate.get("fate") != "landed":
+            self._put(parent, {"fate": "rejected", "code": code, "epoch": fate.get("epoch", 0)})
             yield from self.release(parent, "", now)
 
     def gone(self, parent: str, epoch: int, now: int) -> Iterator[Effect]:

@@ -45,10 +45,10 @@ class Clock:
     def start(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
-    def stop(self, records: int) -> None:
-        """Prints the result and leaves the process at once."""
+    def stop(self, count: Callable[[], int]) -> None:
+        """Prints the result, counting only when the time is known, and leaves the process at once."""
         seconds, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        print(json.dumps({"records": records, "seconds": seconds, "cpu": cpu}), flush=True)
+        print(json.dumps({"records": count(), "seconds": seconds, "cpu": cpu}), flush=True)
         os._exit(0)
 
 
@@ -68,7 +68,7 @@ class _Timed(Checkpoint):
             self.opened = 1
         await super().open(assignment, tp)
         if self.clock is not None and len(self.table.partitions()) == PARTITIONS:
-            self.clock.stop(sum(sum(1 for _ in partition.items()) for partition in self.table.partitions()))
+            self.clock.stop(lambda: sum(1 for partition in self.table.partitions() for _ in partition.items()))
 
 
 def chunked(task: Task) -> Any:
@@ -111,7 +111,7 @@ def chunked(task: Task) -> Any:
         if seen == task.records:
             while await app.consumer.force_commit():  # outputs, state, offsets: all durable
                 pass
-            clock.stop(seen)
+            clock.stop(lambda: seen)
 
     async def records(stream: Any) -> None:
         await agent.run(app, stream, handle, _never)
@@ -164,7 +164,7 @@ def stock(task: Task) -> Any:
             sizes += len(value)
             seen += 1
             if finished(seen):
-                clock.stop(seen)
+                clock.stop(lambda: seen)
 
     async def publish(stream: Any) -> None:
         seen = 0
@@ -175,7 +175,7 @@ def stock(task: Task) -> Any:
             seen += 1
             if finished(seen):
                 await app.producer.flush()
-                clock.stop(seen)
+                clock.stop(lambda: seen)
 
     async def state(stream: Any) -> None:
         assert table is not None
@@ -188,7 +188,7 @@ def stock(task: Task) -> Any:
             seen += 1
             if finished(seen):
                 await app.producer.flush()
-                clock.stop(seen)
+                clock.stop(lambda: seen)
 
     work = {"consume": consume, "publish": publish, "state": state, "recovery": consume}[task.case]
     app.agent(source, concurrency=1, name="bench")(work)
@@ -201,7 +201,7 @@ def stock(task: Task) -> Any:
 
         @table.on_recover
         async def recovered() -> None:
-            clock.stop(len(table))
+            clock.stop(lambda: len(table))
 
     return app
 

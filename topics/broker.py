@@ -5,6 +5,7 @@ Owns one admin client and one consumer without a group, opened by `open_broker`;
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 REQUEST_MS = 15_000
 RETRY_MS = 10
+COORDINATOR_TRIES = 25
+COORDINATOR_WAIT = 0.2
 DEFAULT_CONFIG = 5
 """`config_source` of a setting that nobody set on the topic (Kafka protocol, DescribeConfigs)."""
 
@@ -98,11 +101,20 @@ class Broker:
         return await self.consumer.beginning_offsets(wanted), await self.consumer.end_offsets(wanted)
 
     async def committed(self, group: str) -> dict[TopicPartition, int]:
-        """Offsets that a consumer group has committed; empty for a group that never did."""
-        try:
-            found = await self.admin.list_consumer_group_offsets(group)
-        except GroupCoordinatorNotAvailableError:
-            return {}
+        """Offsets that a consumer group has committed; empty for a group that never did.
+
+        Raises:
+            GroupCoordinatorNotAvailableError: The broker can't say just now. Taken for "never committed", it would show as a false lag.
+        """
+        for left in reversed(range(COORDINATOR_TRIES)):
+            try:
+                found = await self.admin.list_consumer_group_offsets(group)
+                break
+            except GroupCoordinatorNotAvailableError:
+                # On a fresh cluster the first question creates the offsets topic; after a failover it is being loaded.
+                if not left:
+                    raise
+                await asyncio.sleep(COORDINATOR_WAIT)
         return {partition: item.offset for partition, item in found.items() if item.offset >= 0}
 
     async def members(self, group: str) -> int:

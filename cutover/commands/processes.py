@@ -24,6 +24,9 @@ from cutover.settings import Settings, load
 from cutover.supervise import end_with_parent
 from topics import provision
 
+CHATTY = ("aiokafka", "faust", "mode", "transport.app", "transport.consumer", "httpx")
+"""Libraries whose INFO says what is of no use to an operator; `CARRYOVER_LOG=DEBUG` shows it."""
+
 NEEDED = {"ingest": ("source",), "resolve": (), "deliver": ("target",), "all": ("source", "target")}
 """Systems that each stage talks to."""
 
@@ -88,6 +91,9 @@ def _started(config: Path | None) -> Settings:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
+    if level != "DEBUG":
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
     return load(config)
 
 

@@ -83,7 +83,8 @@ class Reader:
     def recount(self) -> dict[tuple[str, str], int]:
         """Deliveries per object and state, counted one by one: proves the running counts; slow on millions."""
         rows = self._connection.execute(
-            "SELECT object, state, COUNT(*) FROM deliveries WHERE source_version IS NOT NULL GROUP BY object, state"
+            "SELECT object, state, COUNT(*) FROM deliveries WHERE source_version IS NOT NULL OR outcome = 'rejected' "
+            "GROUP BY object, state"
         )
         return {(object_, state): count for object_, state, count in rows}
 
