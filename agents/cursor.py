@@ -1,7 +1,8 @@
 """How far the extract of one object has come. Pure; stored under ``T|<object>`` in the extract's state table.
 
 The snapshot and the delta are the same walk: rows by modification time, from ``since`` on. A walk by key and not by page number skips nothing when
-earlier rows are deleted or modified meanwhile; page numbers serve only within a second that has more rows than a page.
+earlier rows are deleted or modified meanwhile; page numbers serve only within a second that has more rows than a page. Such a second is read to its end and
+then back to its first page: rows only leave it, which moves later ones up, past a reader on his way down but never past one on his way back.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ class Cursor:
         run: the run that reads.
         since: rows modified at or after this second; inclusive, as the source's ``updated_since``.
         page: within ``since``, from 1.
+        then: on the way back to the first page, where to go on from there; ``since`` itself when the sweep ends there.
         sweep_started: the source's clock when this sweep began, None between sweeps: the next sweep begins there, less the overlap.
         deleted_since: the same for the feed of deletes, None until the first sweep says when the snapshot began.
-        deleted_page: within ``deleted_since``.
         sweeps: completed sweeps; the first is the snapshot.
     """
 
     run: str
     since: datetime = BEGINNING
     page: int = 1
+    then: datetime | None = None
     sweep_started: datetime | None = None
     deleted_since: datetime | None = None
-    deleted_page: int = 1
     sweeps: int = 0
 
     def encode(self) -> bytes:
@@ -44,8 +45,8 @@ class Cursor:
     def decode(cls, data: bytes) -> Cursor:
         """What `encode` wrote."""
         found = orjson.loads(data)
-        for name in ("since", "sweep_started", "deleted_since"):
-            if found[name] is not None:
+        for name in ("since", "then", "sweep_started", "deleted_since"):
+            if found.get(name) is not None:
                 found[name] = datetime.fromisoformat(found[name])
         return cls(**found)
 
@@ -56,18 +57,30 @@ class Cursor:
         # A row deleted before the snapshot began is in no page; deletes count from there on.
         return replace(self, sweep_started=server_time, deleted_since=self.deleted_since or server_time - overlap)
 
-    def after_page(self, last_modified: datetime) -> Cursor:
-        """Behind a page that another follows."""
-        last = last_modified.replace(microsecond=0)
-        if last > self.since:
-            return replace(self, since=last, page=1)
-        return replace(self, page=self.page + 1)
+    def after_page(self, last_modified: datetime | None, *, has_next: bool) -> Cursor | None:
+        """The page to read after this one, None behind the sweep's last.
+
+        Arguments:
+            last_modified: of the last row that this page has, None when it has none that can be read.
+            has_next: whether the source has a page after this one.
+        """
+        if self.then is not None:
+            if self.page > 1:
+                return replace(self, page=self.page - 1)
+            return replace(self, since=self.then, then=None) if self.then > self.since else None
+        last = self.since if last_modified is None else last_modified.replace(microsecond=0)
+        if has_next and last <= self.since:
+            return replace(self, page=self.page + 1)
+        following = last if has_next else self.since
+        if self.page > 1:
+            return replace(self, page=self.page - 1, then=following)
+        return replace(self, since=following) if has_next else None
 
     def after_sweep(self, overlap: timedelta) -> Cursor:
         """Behind the last page: the next sweep re-reads the overlap, for rows that became visible late."""
         assert self.sweep_started is not None
         since = max(BEGINNING, self.sweep_started - overlap)
-        return replace(self, since=since, page=1, sweep_started=None, sweeps=self.sweeps + 1)
+        return replace(self, since=since, page=1, then=None, sweep_started=None, sweeps=self.sweeps + 1)
 
 
 def key_of(object_: str) -> bytes:

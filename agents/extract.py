@@ -285,9 +285,10 @@ class _Walk:
             cursor = cursor.begun(page.server_time, x.overlap)
             origin = "snapshot" if cursor.sweeps == 0 else "delta"
             last = await x.publish(self._object, cursor.run, origin, page.records, page.server_time, self)
-            if not page.has_next:
+            following = cursor.after_page(last, has_next=page.has_next)
+            if following is None:
                 break
-            cursor = cursor.after_page(last) if last is not None else replace(cursor, page=cursor.page + 1)
+            cursor = following
             await self._save(cursor, now=False)
         cursor = await self._sweep_deletes(cursor)
         self._cursor = cursor.after_sweep(x.overlap)
@@ -302,15 +303,20 @@ class _Walk:
         return self._cursor if self._cursor is not None and self._cursor.run == cursor.run else cursor
 
     async def _sweep_deletes(self, cursor: Cursor) -> Cursor:
-        x = self._x
-        started: datetime | None = None
-        while True:
-            page: Page = await x.client.deleted(self._resource, cursor.deleted_since, page=cursor.deleted_page)
-            started = started or page.server_time
-            await x.publish_deleted(self._object, cursor.run, page.records, page.server_time, self)
-            if not page.has_next:
-                return replace(cursor, deleted_since=started - x.overlap, deleted_page=1)
-            cursor = replace(cursor, deleted_page=cursor.deleted_page + 1)
+        """Reads the feed to its end and back: an undeleted record leaves it, and later ones move up past a reader on his way down."""
+        first = page = await self._deletes(cursor, 1)
+        number = 1
+        while page.has_next:
+            number += 1
+            page = await self._deletes(cursor, number)
+        for back in range(number - 1, 0, -1):
+            await self._deletes(cursor, back)
+        return replace(cursor, deleted_since=first.server_time - self._x.overlap)
+
+    async def _deletes(self, cursor: Cursor, number: int) -> Page:
+        page = await self._x.client.deleted(self._resource, cursor.deleted_since, page=number)
+        await self._x.publish_deleted(self._object, cursor.run, page.records, page.server_time, self)
+        return page
 
     async def _save(self, cursor: Cursor, *, now: bool) -> None:
         """Makes the cursor durable after everything published before it, at most once a second: what lies between is read again."""

@@ -119,6 +119,7 @@ class Lane:
                 waiting.tickets += item.tickets
                 return []
             if waiting.row["version"] > version:
+                waiting.origin = waiting.origin or item.origin
                 return [item]
             del self.queued[item.key]
             item.origin = waiting.origin
@@ -134,10 +135,12 @@ class Lane:
         return len(self.queued) >= full or (self.batches == 0 and now - self.first_queued >= idle_seconds)
 
     def candidates(self, now: float) -> Iterable[Item]:
-        """Waiting items that may leave: none of whose row something flies, none that is to wait before it is tried again."""
-        return [
-            item for item in self.queued.values() if item.row["reference"] not in self.flying and item.not_before <= now
-        ]
+        """Waiting items that may leave: one of each row of which nothing flies, none that is to wait before it is tried again."""
+        found: dict[str, Item] = {}
+        for item in self.queued.values():
+            if item.row["reference"] not in self.flying and item.not_before <= now:
+                found.setdefault(item.row["reference"], item)
+        return found.values()
 
     def take(self, items: Collection[Item]) -> None:
         """Moves ``items`` from the queue into the air."""

@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -20,7 +20,7 @@ from agents.lane import Item, Lane, Operation, Recalled, Ticket
 from agents.outputs import Outputs, now_ms, position_of
 from agents.rowstate import Origin, RowState, digest, key_of
 from agents.sending import Result, Sending
-from connectors.salesforce.row_errors import Handling, RowError, handling
+from agents.settlement import FOREIGN, STAGE, Member, Settlement
 from state.table import StateTable
 from topics.codec import Undecodable
 from topics.messages import Batch, BatchRow, Ready
@@ -30,18 +30,9 @@ from transport.chunk import Chunk
 
 log = logging.getLogger(__name__)
 
-STAGE: Final = "load"
 _TICK_SECONDS: Final = 0.05
 _SMALL_BATCH: Final = 100
-_RETRY_SECONDS: Final = 1.0
-_RETRY_MOST: Final = 30.0
 _FLYING_BATCHES: Final = 2
-
-_ADVICE: Final = {
-    "FOREIGN_ROW": "a row with this external id was in the org before this cutover wrote it; remove its external id there, then replay the record",
-    "TARGET_ROW_DELETED": "somebody deleted the row in Salesforce; undelete it there, then replay the record",
-    "PARENT_ROW_DELETED": "the row it refers to is gone in Salesforce; undelete it there, then replay the record",
-}
 
 
 class Load:
@@ -78,7 +69,7 @@ class Load:
         self._rows = rows
         self._journal = journal
         self._sending = sending
-        self._external_id = external_id
+        self._settlement = Settlement(outputs, rows, journal, external_id)
         self._sort_by = tuple(sort_by)
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
@@ -201,8 +192,8 @@ class Load:
     def _leave(self, assignment: Assignment, lane: Lane) -> None:
         """Picks the next batch: rows of one operation, sorted by parent, as many as fit."""
         partition = self._rows.partition(lane.partition)
-        picked: dict[Operation, list[tuple[Item, RowState]]] = {}
-        local: list[tuple[Item, RowState]] = []
+        picked: dict[Operation, list[Member]] = {}
+        local: list[Member] = []
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.row["reference"])))
             recalled = lane.recalled.get(item.key)
@@ -225,7 +216,7 @@ class Load:
                     lane.take([item for item, _ in group])
                     self._spawn(self._fly(assignment, lane, operation, group), assignment)
 
-    def _order(self, member: tuple[Item, RowState]) -> tuple[str, ...]:
+    def _order(self, member: Member) -> tuple[str, ...]:
         columns = member[0].row["columns"]
         return tuple(str(columns.get(name) or "") for name in self._sort_by)
 
@@ -237,9 +228,7 @@ class Load:
             return state.sf_id is None and recalled is None
         return state.sf_id is not None and state.digests.get(row["facet"]) == digest(row["columns"])
 
-    async def _settle_locally(
-        self, assignment: Assignment, lane: Lane, members: Sequence[tuple[Item, RowState]]
-    ) -> None:
+    async def _settle_locally(self, assignment: Assignment, lane: Lane, members: Sequence[Member]) -> None:
         """Settles rows that need no call: applied before, equal to what is there, written by a recalled batch, or a delete of nothing."""
         results: list[tuple[Result, RowState]] = []
         for item, state in members:
@@ -251,18 +240,18 @@ class Load:
                 results.append((Result(item, recalled.sf_id, created), state))
             else:
                 results.append((Result(item, state.sf_id), state))
-        await self._settle(assignment, lane, results, None)
+        await self._settlement.settle(assignment, lane, results, None)
 
-    async def _fly(
-        self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[tuple[Item, RowState]]
-    ) -> None:
+    async def _fly(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        members = await self._decide_origins(lane, members, touch)
+        members, foreign = await self._decide_origins(lane, members, touch)
         members, nothing = await self._find_ends(members, touch)
         assignment.check()
-        if nothing:
+        aside = [(Result(item, error=FOREIGN), state) for item, state in foreign]
+        aside += [(Result(item), state) for item, state in nothing]
+        if aside:
             lane.batches += 1  # they leave the air in a settlement of their own
-            await self._settle(assignment, lane, [(Result(item), state) for item, state in nothing], None)
+            await self._settlement.settle(assignment, lane, aside, None)
         batch = self._batch(lane, operation, members)
         if members:
             await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
@@ -277,12 +266,18 @@ class Load:
         if failpoint.ARMED:
             failpoint.hit("batch-sent")
         states = {item.key: state for item, state in members}
-        await self._settle(assignment, lane, [(result, states[result.item.key]) for result in results], batch)
+        await self._settlement.settle(
+            assignment, lane, [(result, states[result.item.key]) for result in results], batch
+        )
 
     async def _decide_origins(
-        self, lane: Lane, members: Sequence[tuple[Item, RowState]], touch: Callable[[], None]
-    ) -> list[tuple[Item, RowState]]:
-        """Decides where each row comes from before the first send; a foreign one is not touched."""
+        self, lane: Lane, members: Sequence[Member], touch: Callable[[], None]
+    ) -> tuple[list[Member], list[Member]]:
+        """Decides where each row comes from, before the first send.
+
+        Returns:
+            The members that may be sent, and those that somebody else's row stands in the way of.
+        """
         unknown = []
         for item, state in members:
             recalled = lane.recalled.get(item.key)
@@ -293,19 +288,16 @@ class Load:
             elif item.origin is None:
                 unknown.append(item)
         present = await self._sending.present([item.row["reference"] for item in unknown], touch) if unknown else {}
-        foreign: list[tuple[Item, RowState]] = []
         for item in unknown:
             item.origin = Origin.FOREIGN if item.row["reference"] in present else Origin.ABSENT
-        foreign = [member for member in members if member[0].origin is Origin.FOREIGN]
-        if foreign:
-            await self._refuse([item for item, _ in foreign], "FOREIGN_ROW")
-            for item, _ in foreign:
-                self._land_one(lane, item)
-        return [member for member in members if member[0].origin is not Origin.FOREIGN]
+        return (
+            [member for member in members if member[0].origin is not Origin.FOREIGN],
+            [member for member in members if member[0].origin is Origin.FOREIGN],
+        )
 
     async def _find_ends(
-        self, members: Sequence[tuple[Item, RowState]], touch: Callable[[], None]
-    ) -> tuple[list[tuple[Item, RowState]], list[tuple[Item, RowState]]]:
+        self, members: Sequence[Member], touch: Callable[[], None]
+    ) -> tuple[list[Member], list[Member]]:
         """Finds the row ids of deletes and flags that only an unfinished batch of a former owner may have created.
 
         Returns:
@@ -313,8 +305,8 @@ class Load:
         """
         lost = [item for item, state in members if item.row["op"] != "upsert" and state.sf_id is None]
         present = await self._sending.present([item.row["reference"] for item in lost], touch) if lost else {}
-        sent: list[tuple[Item, RowState]] = []
-        nothing: list[tuple[Item, RowState]] = []
+        sent: list[Member] = []
+        nothing: list[Member] = []
         for item, state in members:
             if item.row["op"] == "upsert" or state.sf_id is not None:
                 sent.append((item, state))
@@ -324,17 +316,7 @@ class Load:
                 nothing.append((item, state))
         return sent, nothing
 
-    async def _refuse(self, items: Iterable[Item], code: str) -> None:
-        for item in items:
-            await self._reject(item, RowError(code, (), _ADVICE[code]))
-        await self._outputs.publisher.settle()
-
-    @staticmethod
-    def _land_one(lane: Lane, item: Item) -> None:
-        del lane.flying[item.row["reference"]]
-        item.finish()
-
-    def _batch(self, lane: Lane, operation: Operation, members: Sequence[tuple[Item, RowState]]) -> Batch:
+    def _batch(self, lane: Lane, operation: Operation, members: Sequence[Member]) -> Batch:
         together = not any(item.by_collections or item.attempts for item, _ in members)
         bulk = together and operation != "delete" and len(members) >= self._bulk_from_rows
         return {
@@ -350,117 +332,6 @@ class Load:
             "run": members[0][0].row["run"] if members else "",
             "at": now_ms(),
         }
-
-    # -- what became of it -------------------------------------------------------------------------------------------------------------
-
-    async def _settle(
-        self,
-        assignment: Assignment,
-        lane: Lane,
-        results: Sequence[tuple[Result, RowState]],
-        batch: Batch | None,
-    ) -> None:
-        """Makes the outcome of each row durable, outputs before states, and finishes its chunk; what is to be tried again is queued again.
-
-        ``batch`` is the journal entry, None for rows that needed no call.
-        """
-        changes: dict[bytes, bytes | None] = {}
-        again: list[Item] = []
-        for result, state in results:
-            if result.error is not None and await self._refused(result, state, changes):
-                again.append(result.item)
-            elif result.error is None and batch is not None and result.sf_id is None:
-                again.append(result.item)  # a job did not look at it
-            elif result.error is None:
-                await self._applied(result, state, changes, sent=batch is not None)
-        assignment.check()
-        await self._outputs.publisher.settle()
-        if failpoint.ARMED:
-            failpoint.hit("audit-durable")
-        if changes:
-            await self._rows.write(lane.partition, changes)
-        if failpoint.ARMED:
-            failpoint.hit("rows-durable")
-        if batch is not None and batch["rows"]:
-            await self._journal.finish(lane.partition, batch["id"], batch["rows"])
-        await self._forget(lane, [result.item for result, _ in results if result.item not in again])
-        assignment.check()
-        lane.land([result.item for result, _ in results])
-        for result, _ in results:
-            if result.item not in again:
-                result.item.finish()
-        for item in again:
-            item.attempts += 1
-            item.not_before = time.monotonic() + min(_RETRY_SECONDS * 2**item.attempts / 2, _RETRY_MOST)
-            for finished in lane.offer(item):
-                finished.finish()
-
-    async def _forget(self, lane: Lane, items: Iterable[Item]) -> None:
-        """Removes what is recalled of settled rows, and journal entries of a former owner that have no other row."""
-        touched = {recalled.batch for item in items if (recalled := lane.recall(item.key)) is not None}
-        for batch_id in touched - lane.open_batches():
-            await self._journal.finish(lane.partition, batch_id, lane.recalled_rows.pop(batch_id))
-
-    async def _applied(
-        self, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
-    ) -> None:
-        row = result.item.row
-        if state.has(row):
-            return  # said and done before
-        own = row["reference"]
-        if row["op"] == "delete":
-            changes[key_of(own)] = state.after(row, None, created=False).encode()
-            await self._outputs.audit("delete", row, "deleted", row_id=result.sf_id)
-            await self._outputs.fate("gone", own, epoch=state.epoch)
-            return
-        if row["op"] == "flag":
-            changes[key_of(own)] = state.after(row, state.sf_id, created=False).encode()
-            await self._outputs.audit("flag", row, "deleted", row_id=state.sf_id, columns=list(row["columns"]))
-            if state.sf_id is None:
-                await self._outputs.fate("gone", own, epoch=state.epoch)
-            return
-        sf_id = result.sf_id
-        assert sf_id is not None, "an applied upsert has an id"
-        created = state.sf_id is None
-        after = state.after(row, sf_id, created=created)
-        changes[key_of(own)] = after.encode()
-        what = "create" if created else "update" if sent or result.created else "unchanged"
-        await self._outputs.audit(what, row, "loaded", row_id=sf_id, columns=list(row["columns"]))
-        if created:
-            await self._outputs.fate("landed", own, sf_id=sf_id, epoch=after.epoch)
-
-    async def _refused(self, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:
-        """What to do about a refused row; True when it is to be sent again."""
-        item, error = result.item, result.error
-        assert error is not None
-        row = item.row
-        match handling(error, self._external_id, by_id=row["op"] == "delete" or state.sf_id is not None):
-            case (
-                Handling.RETRY_LOCK
-                | Handling.RETRY_LATER
-                | Handling.DUPLICATE_OWN_ID
-                | Handling.QUOTA
-                | Handling.STORAGE
-            ):
-                return True
-            case Handling.GONE if row["op"] == "delete":
-                result.error = None
-                await self._applied(result, state, changes, sent=True)
-                return False
-            case Handling.GONE:
-                error = RowError("TARGET_ROW_DELETED", (), _ADVICE["TARGET_ROW_DELETED"])
-            case Handling.PARENT_GONE:
-                error = RowError("PARENT_ROW_DELETED", error.fields, _ADVICE["PARENT_ROW_DELETED"])
-        await self._reject(item, error)
-        return False
-
-    async def _reject(self, item: Item, error: RowError) -> None:
-        row = item.row
-        message = f"{error.message} ({', '.join(error.fields)})" if error.fields else error.message
-        position = {"topic": self._rows.source, "partition": -1, "offset": item.offset}
-        await self._outputs.reject(STAGE, row["reference"], error.code, message, item.raw, cast("Any", position))
-        await self._outputs.audit("reject", row, "rejected", code=error.code, columns=list(error.fields))
-        await self._outputs.fate("rejected", row["reference"], version=row["version"], code=error.code)
 
 
 def _journaled(item: Item, state: RowState) -> BatchRow:

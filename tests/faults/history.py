@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.new_topic import NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 PARTITIONS = 4
 COMPACTED = {"cleanup.policy": "compact"}
@@ -70,6 +71,11 @@ class History:
         finally:
             await producer.stop()
 
+    async def trickle(self) -> None:
+        """A few parents without children, so that there is always something to commit."""
+        first = len(self.sent)
+        await self.send([(b"x%d" % number, b"L x%d 0" % number) for number in range(first, first + 20)])
+
     async def read(self, name: str) -> list[ConsumerRecord]:
         """Everything the topic holds when called."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
@@ -91,7 +97,12 @@ class History:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            found = await admin.list_consumer_group_offsets(self.prefix + "relay")
+            while True:
+                try:
+                    found = await admin.list_consumer_group_offsets(self.prefix + "relay")
+                    break
+                except GroupCoordinatorNotAvailableError:  # a broker that has just come back is still loading them
+                    await asyncio.sleep(0.2)
         finally:
             await admin.close()
         return {tp.partition: known.offset for tp, known in found.items() if known.offset >= 0}

@@ -73,16 +73,22 @@ class Workers:
     def thaw(self, number: int) -> None:
         self._running[number].send_signal(signal.SIGCONT)
 
-    async def harm(self, seconds: float, *kinds: signal.Signals, every: tuple[float, float] = (1.5, 4.0)) -> None:
-        """Kills a random worker again and again and starts it anew; workers that die by themselves are started again too."""
+    async def harm(
+        self, seconds: float, *kinds: signal.Signals, every: tuple[float, float] = (1.5, 4.0), at_least: int = 0
+    ) -> None:
+        """Kills a random worker again and again and starts it anew; workers that die by themselves are started again too.
+
+        Goes on beyond ``seconds`` until ``at_least`` have died: how soon a fail point is reached depends on the machine.
+        """
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end or self.kills < at_least:
             await asyncio.sleep(self.random.uniform(*every))
             if kinds:
                 number = self.random.randrange(self.count)
                 await asyncio.to_thread(self.signal, number, self.random.choice(kinds))
                 self.start(number)
             self.revive()
+            await self.history.trickle()
             await self.history.check_nothing_committed_unfinished()
 
     async def drain(self, seconds: float = 60) -> None:

@@ -1,0 +1,161 @@
+"""What became of a batch: each row's outcome made durable, in order, before its chunk may be committed.
+
+Outputs (audit, the parent's fate) → row states → journal entry removed → chunk done. A crash in between is repaired by the next owner from what is durable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+from agents.journal import Journal
+from agents.lane import Item, Lane
+from agents.outputs import Outputs
+from agents.rowstate import RowState, key_of
+from agents.sending import Result
+from connectors.salesforce.row_errors import Handling, RowError, handling
+from state.table import StateTable
+from topics.messages import Batch, Position
+from transport import failpoint
+from transport.assignment import Assignment
+
+Member: TypeAlias = tuple[Item, RowState]
+
+STAGE: Final = "load"
+_RETRY_SECONDS: Final = 1.0
+_RETRY_MOST: Final = 30.0
+_AGAIN: Final = frozenset(
+    {Handling.RETRY_LOCK, Handling.RETRY_LATER, Handling.DUPLICATE_OWN_ID, Handling.QUOTA, Handling.STORAGE}
+)
+
+FOREIGN: Final = RowError(
+    "FOREIGN_ROW",
+    (),
+    "a row with this external id was in the org before this cutover wrote it; remove its external id there, then replay the record",
+)
+_ROW_DELETED: Final = RowError(
+    "TARGET_ROW_DELETED", (), "somebody deleted the row in Salesforce; undelete it there, then replay the record"
+)
+_PARENT_DELETED: Final = "the row it refers to is gone in Salesforce; undelete it there, then replay the record"
+
+
+class Settlement:
+    """Settles batches of one Salesforce object.
+
+    Arguments:
+        outputs: where operations, fates and rejects go.
+        rows: the state table of our rows.
+        journal: the batch journal.
+        external_id: the column that holds our reference.
+    """
+
+    def __init__(self, outputs: Outputs, rows: StateTable, journal: Journal, external_id: str) -> None:
+        self._outputs = outputs
+        self._rows = rows
+        self._journal = journal
+        self._external_id = external_id
+
+    async def settle(
+        self, assignment: Assignment, lane: Lane, results: Sequence[tuple[Result, RowState]], batch: Batch | None
+    ) -> None:
+        """Makes outcomes durable and finishes their chunks; what is to be tried again is queued again.
+
+        Arguments:
+            assignment: that the batch was sent under.
+            lane: it comes from; its rows leave the air.
+            results: what became of each row, and what was known of it before.
+            batch: the journal entry, None for rows that needed no call.
+
+        Raises:
+            transport.assignment.StaleAssignment: revoked on the way; the next owner settles.
+        """
+        changes: dict[bytes, bytes | None] = {}
+        again: set[Item] = set()
+        for result, state in results:
+            if result.error is not None:
+                if await self._refused(lane, result, state, changes):
+                    again.add(result.item)
+            elif batch is not None and result.sf_id is None:
+                again.add(result.item)  # a job did not look at it
+            else:
+                await self._applied(result, state, changes, sent=batch is not None)
+        assignment.check()
+        await self._outputs.publisher.settle()
+        if failpoint.ARMED:
+            failpoint.hit("audit-durable")
+        if changes:
+            await self._rows.write(lane.partition, changes)
+        if failpoint.ARMED:
+            failpoint.hit("rows-durable")
+        if batch is not None and batch["rows"]:
+            await self._journal.finish(lane.partition, batch["id"], batch["rows"])
+        settled = [result.item for result, _ in results if result.item not in again]
+        await self._forget(lane, settled)
+        assignment.check()
+        lane.land([result.item for result, _ in results])
+        for item in settled:
+            item.finish()
+        for item in again:
+            self._queue_again(lane, item)
+
+    @staticmethod
+    def _queue_again(lane: Lane, item: Item) -> None:
+        item.attempts += 1
+        item.not_before = time.monotonic() + min(_RETRY_SECONDS * 2 ** (item.attempts - 1), _RETRY_MOST)
+        for finished in lane.offer(item):
+            finished.finish()
+
+    async def _forget(self, lane: Lane, items: Iterable[Item]) -> None:
+        """Removes what is recalled of settled rows, and journal entries of a former owner that have no other row."""
+        touched = {recalled.batch for item in items if (recalled := lane.recall(item.key)) is not None}
+        if touched:
+            for batch_id in touched - lane.open_batches():
+                await self._journal.finish(lane.partition, batch_id, lane.recalled_rows.pop(batch_id))
+
+    async def _applied(
+        self, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
+    ) -> None:
+        row = result.item.row
+        if state.has(row):
+            return  # said and done before
+        own, outputs = row["reference"], self._outputs
+        if row["op"] != "upsert":
+            left = state.sf_id if row["op"] == "flag" else None
+            changes[key_of(own)] = state.after(row, left, created=False).encode()
+            await outputs.audit(row["op"], row, "deleted", row_id=state.sf_id, columns=list(row["columns"]))
+            if left is None:
+                await outputs.fate("gone", own, epoch=state.epoch)
+            return
+        sf_id = result.sf_id
+        assert sf_id is not None, "an applied upsert has an id"
+        created = state.sf_id is None
+        after = state.after(row, sf_id, created=created)
+        changes[key_of(own)] = after.encode()
+        what = "create" if created else "update" if sent or result.created else "unchanged"
+        await outputs.audit(what, row, "loaded", row_id=sf_id, columns=list(row["columns"]))
+        if created:
+            await outputs.fate("landed", own, sf_id=sf_id, epoch=after.epoch)
+
+    async def _refused(self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:
+        """What to do about a refused row; True when it is to be sent again."""
+        item, error = result.item, result.error
+        assert error is not None
+        row = item.row
+        if error is not FOREIGN:
+            meaning = handling(error, self._external_id, by_id=row["op"] == "delete" or state.sf_id is not None)
+            if meaning in _AGAIN:
+                return True
+            if meaning is Handling.GONE and row["op"] == "delete":
+                await self._applied(result, state, changes, sent=True)
+                return False
+            if meaning is Handling.GONE:
+                error = _ROW_DELETED
+            elif meaning is Handling.PARENT_GONE:
+                error = RowError("PARENT_ROW_DELETED", error.fields, _PARENT_DELETED)
+        message = f"{error.message} ({', '.join(error.fields)})" if error.fields else error.message
+        position: Position = {"topic": self._rows.source, "partition": lane.partition, "offset": item.offset}
+        await self._outputs.reject(STAGE, row["reference"], error.code, message, item.raw, position)
+        await self._outputs.audit("reject", row, "rejected", code=error.code, columns=list(error.fields))
+        await self._outputs.fate("rejected", row["reference"], version=row["version"], code=error.code)
+        return False
