@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -16,16 +15,13 @@ from typing import Any
 import click
 
 from cutover import control as control_process
-from cutover import running
+from cutover import logs, running
 from cutover.chosen_map import read_map
 from cutover.commands import options
 from cutover.outcome import Failed
 from cutover.settings import Settings, load
 from cutover.supervise import end_with_parent
 from topics import provision
-
-CHATTY = ("aiokafka", "faust", "mode", "transport.app", "transport.consumer", "httpx")
-"""Libraries whose INFO says what is of no use to an operator; `CARRYOVER_LOG=DEBUG` shows it."""
 
 NEEDED = {"ingest": ("source",), "resolve": (), "deliver": ("target",), "all": ("source", "target")}
 """Systems that each stage talks to."""
@@ -85,15 +81,7 @@ def run(config: Path | None, as_json: bool) -> None:
 
 def _started(config: Path | None) -> Settings:
     end_with_parent()
-    level = os.environ.get("CARRYOVER_LOG", "INFO").upper()
-    logging.basicConfig(
-        level=level if level in logging.getLevelNamesMapping() else "INFO",
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    if level != "DEBUG":
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.WARNING)
+    logs.start()
     return load(config)
 
 

@@ -111,7 +111,9 @@ class Delivery:
 
     def counted(self) -> Iterator[tuple[str, int]]:
         """What this delivery adds to its object's counts: names and amounts."""
-        if self.source_version is None and self.outcome != "rejected":  # what the extract can't read is rejected without ever being in vp.*
+        if (
+            self.source_version is None and self.outcome != "rejected"
+        ):  # what the extract can't read is rejected without ever being in vp.*
             yield "unsourced", 1  # a row of our own making, or a change that is still to be read
         else:
             yield "source", 1
