@@ -35,7 +35,7 @@ def test_a_librarys_exception_is_named_and_placed_and_not_quoted(logger: logging
     try:
         int("Maynard46")
     except ValueError as error:
-        logger.error("Crashed reason=%r", error, exc_info=True)  # as mode says it
+        logger.exception("Crashed reason=%r", error)  # noqa: TRY401 - as mode says it
     assert lines[0].startswith("Crashed reason=ValueError at test_logs.py:")
     assert "Maynard46" not in lines[0]
     assert "Traceback" not in lines[0]
