@@ -43,11 +43,7 @@ def test_imports_point_one_way(package: str) -> None:
 
 
 def test_only_the_demo_knows_the_sandbox() -> None:
-    knowing = {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "cutover").rglob("*.py")
-        if "sandbox" in imported(path)
-    }
+    knowing = {str(path.relative_to(ROOT)) for path in (ROOT / "cutover").rglob("*.py") if "sandbox" in imported(path)}
     assert knowing <= KNOWS_THE_SANDBOX
 
 

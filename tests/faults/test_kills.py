@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -26,24 +28,30 @@ async def history(kafka: LocalKafka, topic_prefix: str) -> History:
     return history
 
 
-async def run(workers: Workers, *kinds: signal.Signals, seconds: float = SECONDS, at_least: int = 0) -> int:
-    history = workers.history
+@asynccontextmanager
+async def started(workers: Workers) -> AsyncIterator[Workers]:
+    """The workers running; killed at the end, and their logs shown if the test fails."""
     try:
         workers.start_all()
-        messages = history.family(parents=400, children=20, seed=SEED)
-        half = len(messages) // 2
-        await history.send(messages[:half])
-        await asyncio.gather(
-            history.send(messages[half:], per_second=half / seconds), workers.harm(seconds, *kinds, at_least=at_least)
-        )
-        await workers.drain()
-        return await workers.check()
+        yield workers
     except BaseException:
         for log in workers.logs():
             print(log[-4000:])
         raise
     finally:
         workers.kill()
+
+
+async def run(workers: Workers, *kinds: signal.Signals, seconds: float = SECONDS, at_least: int = 0) -> int:
+    history = workers.history
+    async with started(workers):
+        messages = history.family(parents=400, children=20, seed=SEED)
+        half = len(messages) // 2
+        await history.send(messages[:half])
+        sending = history.send(messages[half:], per_second=half / seconds)
+        await asyncio.gather(sending, workers.harm(seconds, *kinds, at_least=at_least))
+        await workers.drain()
+        return await workers.check()
 
 
 async def test_sigkill_of_two_workers_loses_nothing(history: History, tmp_path: Path) -> None:
@@ -77,19 +85,15 @@ async def test_death_between_two_steps_of_the_checkpoint_loses_nothing(
 async def test_a_poison_record_is_quarantined_and_the_rest_goes_on(history: History, tmp_path: Path) -> None:
     workers = Workers(history, tmp_path, 1, SEED)
     poison = b"P 1 1"
-    try:
+    async with started(workers):
         family = history.family(parents=50, children=10, seed=SEED)
-        workers.start_all()
         await history.send([*family[:300], (b"1", poison), *family[300:]])
-        await workers.harm(15, every=(0.5, 1.0))
+        await workers.harm(2, every=(0.5, 1.0), at_least=2)
         await workers.drain()
         rejects = [(record.key, record.value) for record in await history.read("rejects")]
         assert set(rejects) == {(b"ValueError", poison)}
         history.sent = [sent for sent in history.sent if sent.value != poison]
-        assert workers.kills >= 2
         await history.check_complete()
-    finally:
-        workers.kill()
 
 
 async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
@@ -98,8 +102,7 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
     history = History(own_kafka.bootstrap, topic_prefix)
     await history.create_topics()
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
-    try:
-        workers.start_all()
+    async with started(workers):
         messages = history.family(parents=300, children=20, seed=SEED)
         await history.send(messages[: len(messages) // 2])
         for _ in range(2):
@@ -111,8 +114,6 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
         await history.send(messages[len(messages) // 2 :])
         await workers.drain(90)
         await workers.check()
-    finally:
-        workers.kill()
 
 
 async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
@@ -121,8 +122,7 @@ async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
     history = History(own_kafka.bootstrap, topic_prefix)
     await history.create_topics()
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
-    try:
-        workers.start_all()
+    async with started(workers):
         await history.send(history.family(parents=300, children=20, seed=SEED))
         for seconds in (1.0, 4.0, 8.0):  # the last is beyond the session timeout
             await asyncio.sleep(1.5)
@@ -132,15 +132,12 @@ async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
             workers.revive()
         await workers.drain(90)
         await workers.check()
-    finally:
-        workers.kill()
 
 
 async def test_a_worker_frozen_over_a_rebalance_does_no_harm_when_it_wakes(history: History, tmp_path: Path) -> None:
     """The zombie: paused beyond its session, replaced, then continued with writes of its own still to send."""
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.3", RELAY_STATIC="0")
-    try:
-        workers.start_all()
+    async with started(workers):
         messages = history.family(parents=300, children=20, seed=SEED)
         half = len(messages) // 2
         await history.send(messages[:half])
@@ -155,5 +152,3 @@ async def test_a_worker_frozen_over_a_rebalance_does_no_harm_when_it_wakes(histo
         await history.send(messages[half:])
         await workers.drain(90)
         await workers.check()
-    finally:
-        workers.kill()
