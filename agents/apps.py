@@ -38,7 +38,8 @@ from transport.publisher import Publisher
 
 STAGES: Final = ("ingest", "resolve", "deliver")
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
-_DELIVER_WINDOW: Final = 4000
+_DELIVER_WINDOW: Final = 5000
+_DELIVER_BATCH: Final = _DELIVER_WINDOW // 2  # while one flies the next one gathers
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def deliver(
             ),
             external_id=external_id,
             sort_by=[name for rule in objects.values() for name, column in rule.columns.items() if column.parent],
-            batch_rows=setup.batch_rows,
+            batch_rows=min(setup.batch_rows, _DELIVER_BATCH),
             bulk_from_rows=setup.bulk_from_rows,
             idle_seconds=setup.idle_seconds,
             gate=gate.open,

@@ -83,7 +83,7 @@ class Extraction:
         state = self.table.partition(chunk.tp.partition)
         for record in chunk.records:
             try:
-                _, decoded = self.outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")
+                _, decoded = self.outputs.decode(record)
             except Undecodable as exc:
                 await self._reject("unknown:?", f"UNDECODABLE_{exc.code.upper()}", record.value or b"", record)
                 continue

@@ -87,7 +87,7 @@ class Load:
         ticket = Ticket(chunk)
         for record in chunk.records:
             try:
-                _, decoded = self._outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")
+                _, decoded = self._outputs.decode(record)
             except Undecodable as exc:
                 await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
                 continue

@@ -52,7 +52,7 @@ class Map:
 
     async def _map(self, record: Any) -> None:
         try:
-            message, decoded = self._outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")
+            message, decoded = self._outputs.decode(record)
         except Undecodable as exc:
             await self._reject(
                 record,

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from topics.catalogue import Catalogue
-from topics.codec import Codec
+from topics.codec import Codec, Undecodable
 from topics.messages import Extract, Need, Operation, Outcome, Position, Ready, Reject, Value, Waiting
 from transport.publisher import Publisher
 
@@ -56,6 +56,25 @@ class Outputs:
         self.codec = codec
         self.catalogue = catalogue
         self._sf = {name: catalogue.sf(name) for name in catalogue.sobjects}
+        self._messages = {topic.name: frozenset(topic.messages) for topic in catalogue.topics}
+
+    def decode(self, record: Any) -> tuple[str, dict[str, Any]]:
+        """The message that a fetched record carries: its name and its content.
+
+        Raises:
+            topics.codec.Undecodable: it is none, or none that belongs into the record's topic, or its key can't be read.
+        """
+        key = record.key or b""
+        found = self.codec.decode(record.value, topic=record.topic, key=key)
+        if found[0] not in self._messages[record.topic]:
+            raise Undecodable("misplaced", f"A {found[0]} doesn't belong into this topic.")
+        try:
+            readable = key.decode()
+        except UnicodeDecodeError:
+            readable = ""
+        if not readable:
+            raise Undecodable("key", "The record has no key, or one that is no text.")
+        return found
 
     async def send(self, topic: str, message: str, value: Mapping[str, Any], key: str) -> None:
         """Encodes ``value`` as ``message`` and publishes it under ``key``.
@@ -64,7 +83,7 @@ class Outputs:
             transport.publisher.MessageTooLarge: the one message is too large; nothing was sent.
         """
         raw = key.encode()
-        await self.publisher.publish(topic, self.codec.encode(message, value, topic=topic, key=raw), key=raw)
+        await self.publisher.enqueue(topic, self.codec.encode(message, value, topic=topic, key=raw), key=raw)
 
     async def ready(self, row: Ready) -> None:
         await self.send(self._sf[row["sobject"]], "ready", row, row["reference"])

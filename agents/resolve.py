@@ -81,7 +81,7 @@ class Resolve:
         view.chunk = chunk
         for record in chunk.records:
             try:
-                name, message = self._outputs.codec.decode(record.value, topic=self._refs, key=record.key)
+                name, message = self._outputs.decode(record)
             except Undecodable as exc:
                 await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
                 continue

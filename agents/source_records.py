@@ -1,9 +1,14 @@
-"""Reads source records again by their place in ``vp.*``, for the verifier: nothing of a patient needs to be kept for that."""
+"""Reads source records again by their place in ``vp.*``, for the verifier: nothing of a patient needs to be stored for that.
+
+Rows land by the batch of a partition, their sources lie close together but in no order, and a fetch brings whatever lies there. What was not asked for yet is
+remembered for a while: most of it is asked for soon.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,7 +16,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from topics.messages import Position
 
 _NEAR: Final = 2000  # offsets: further apart, a seek is cheaper than reading what lies between
-_FETCH_BYTES: Final = 4 << 20
+_FETCH_BYTES: Final = 1 << 20
+_REMEMBERED: Final = 20_000  # records of about 1 kB
 
 
 class SourceRecords:
@@ -28,6 +34,7 @@ class SourceRecords:
             max_partition_fetch_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=50,
         )
+        self._recent: dict[tuple[str, int, int], Any] = {}  # oldest first
 
     async def start(self) -> None:
         await self._consumer.start()
@@ -37,33 +44,43 @@ class SourceRecords:
 
     async def read(self, positions: Iterable[Position]) -> dict[tuple[str, int, int], Any]:
         """The records (aiokafka ``ConsumerRecord``) at ``positions``, by (topic, partition, offset); one that was deleted is missing."""
-        wanted: dict[TopicPartition, list[int]] = defaultdict(list)
-        for position in positions:
-            wanted[TopicPartition(position["topic"], position["partition"])].append(position["offset"])
         found: dict[tuple[str, int, int], Any] = {}
-        for tp, offsets in wanted.items():
-            self._consumer.assign([tp])
-            await self._read_partition(tp, sorted(set(offsets)), found)
+        missing: dict[TopicPartition, set[int]] = defaultdict(set)
+        for position in positions:
+            place = (position["topic"], position["partition"], position["offset"])
+            known = self._recent.pop(place, None)
+            if known is not None:
+                found[place] = known
+            elif place not in found:
+                missing[TopicPartition(*place[:2])].add(place[2])
+        if missing:
+            await self._fetch({tp: sorted(offsets) for tp, offsets in missing.items()}, found)
         return found
 
-    async def _read_partition(
-        self, tp: TopicPartition, offsets: list[int], found: dict[tuple[str, int, int], Any]
-    ) -> None:
-        start = (await self._consumer.beginning_offsets([tp]))[tp]
-        left = [offset for offset in offsets if offset >= start]
-        position = -1
+    async def _fetch(self, missing: dict[TopicPartition, list[int]], found: dict[tuple[str, int, int], Any]) -> None:
+        self._consumer.assign(list(missing))
+        starts = await self._consumer.beginning_offsets(list(missing))
+        left = {tp: [offset for offset in offsets if offset >= starts[tp]] for tp, offsets in missing.items()}
+        left = {tp: offsets for tp, offsets in left.items() if offsets}
+        for tp, offsets in left.items():
+            self._consumer.seek(tp, offsets[0])
         while left:
-            if position < 0 or left[0] - position > _NEAR:
-                self._consumer.seek(tp, left[0])
-            wanted, last = set(left), left[-1]
-            fetched = await self._consumer.getmany(tp, timeout_ms=5000)
-            records = fetched.get(tp, [])
-            if not records:
+            fetched = await self._consumer.getmany(*left, timeout_ms=5000)
+            if not fetched:
                 return  # past the end: what is wanted is not there (any more)
-            for record in records:
-                if record.offset in wanted:
-                    found[record.topic, record.partition, record.offset] = record
-            position = records[-1].offset + 1
-            if position > last:
-                return
-            left = [offset for offset in left if offset >= position]
+            for tp, records in fetched.items():
+                wanted, position = set(left[tp]), records[-1].offset + 1
+                for record in records:
+                    to = found if record.offset in wanted else self._recent
+                    to[record.topic, record.partition, record.offset] = record
+                left[tp] = [offset for offset in left[tp] if offset >= position]
+                if not left[tp]:
+                    del left[tp]
+                elif left[tp][0] - position > _NEAR:
+                    self._consumer.seek(tp, left[tp][0])
+            self._forget()
+
+    def _forget(self) -> None:
+        if len(self._recent) > _REMEMBERED:
+            for place in list(islice(self._recent, len(self._recent) - _REMEMBERED // 2)):
+                del self._recent[place]

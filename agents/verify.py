@@ -94,7 +94,7 @@ class Verify:
         landed: dict[str, Operation] = {}
         for record in chunk.records:
             try:
-                _, decoded = self._outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")
+                _, decoded = self._outputs.decode(record)
             except Undecodable:
                 continue  # the ledger reads the same topic and reports it
             operation = cast("Operation", decoded)

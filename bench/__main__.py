@@ -17,7 +17,9 @@ def main(arguments: list[str]) -> int:
             print(f"There are {', '.join(BENCHMARKS)}.", file=sys.stderr)
             return 2
         names, arguments = (arguments[0],), arguments[1:]
-    codes = [subprocess.run([sys.executable, "-m", f"bench.{name}", *arguments], check=False).returncode for name in names]
+    codes = [
+        subprocess.run([sys.executable, "-m", f"bench.{name}", *arguments], check=False).returncode for name in names
+    ]
     return max(codes)
 
 

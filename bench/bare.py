@@ -29,11 +29,14 @@ _ROWS: Final = 10_000
 async def _read(bootstrap: str, topic: str) -> AsyncIterator[Any]:
     """Every record that the topic holds now."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=4 << 20
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 << 20,
     )
     await consumer.start()
     try:
-        await consumer._client.set_topics([topic])
+        await consumer._client.set_topics([topic])  # noqa: SLF001 - without a subscription nothing else makes it ask
         parts = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
@@ -69,7 +72,9 @@ class _Pipe:
                 row[relations[need.column]] = need.parent
             row.pop("", None)
             if upload is None:
-                upload = CsvRows([*row, *(name for name in relations.values() if name and name not in row)], most_rows=_ROWS)
+                upload = CsvRows(
+                    [*row, *(name for name in relations.values() if name and name not in row)], most_rows=_ROWS
+                )
             if not upload.add(row):
                 await self._send(plan, upload)
                 upload = CsvRows(upload.columns, most_rows=_ROWS)
@@ -88,7 +93,9 @@ class _Pipe:
         for job in self.jobs:
             info = await self._bulk.wait(job, most=0.2)
             if info.state != "JobComplete" or info.failed:
-                raise RuntimeError(f"a job of the bare pipe ended as {info.state}, {info.failed} rows failed: {info.reason}")
+                raise RuntimeError(
+                    f"a job of the bare pipe ended as {info.state}, {info.failed} rows failed: {info.reason}"
+                )
 
 
 async def main(task: dict[str, Any]) -> None:

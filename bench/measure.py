@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 _TICK: Final = os.sysconf("SC_CLK_TCK")
 
@@ -37,7 +37,11 @@ def memory(pid: int) -> Memory:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return Memory(0, 0)
-    found = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines) if name in {"VmRSS", "VmHWM"}}
+    found = {
+        name: int(rest.split()[0]) * 1024
+        for name, _, rest in (line.partition(":") for line in lines)
+        if name in {"VmRSS", "VmHWM"}
+    }
     return Memory(found.get("VmRSS", 0), found.get("VmHWM", 0))
 
 
@@ -56,7 +60,7 @@ class Sampler:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Sampler:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -95,7 +99,9 @@ def verdict(what: str, ratio: float, target: float, *, at_most: bool = False) ->
 
 def machine() -> str:
     """The processors and the memory this was measured on."""
-    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
+    )
     total = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
     return f"{os.cpu_count()} cores ({model}), {total / 1024 / 1024:.0f} GB"
 

@@ -91,7 +91,9 @@ async def _bare(kafka: LocalKafka, prefix: str, total: int) -> dict[str, Any]:
             done = await asyncio.to_thread(subprocess.run, arguments, stdout=subprocess.PIPE, text=True, check=True)
         said = json.loads(done.stdout.splitlines()[-1])
         if said["rows"] != total or await _in_org(org) != total:
-            raise RuntimeError(f"the bare pipe moved {said['rows']} rows, {await _in_org(org)} are in the org, not {total}")
+            raise RuntimeError(
+                f"the bare pipe moved {said['rows']} rows, {await _in_org(org)} are in the org, not {total}"
+            )
     cpu = {"pipe": said["cpu"], **sampler.used(said["began"], said["ended"])}
     return {"side": "bare", "rows": total, "landed": said["ended"] - said["began"], "cpu": cpu}
 
@@ -108,7 +110,7 @@ async def _pipeline(
                 for name in ("control",) * given.control + ("resolve", "deliver"):
                     stages.start(name)
                 await _open_gate(config)
-                await _members(config, ("resolve", "deliver"))
+                await _members(config, ("resolve", "deliver"), stages)
                 stages.start("ingest")
                 landed = await _landed(org, total, stages)
                 outcome = await _audited(config, total, stages)
@@ -136,15 +138,18 @@ def _broker(kafka: LocalKafka) -> dict[str, int]:
 async def _open_gate(config: Settings) -> None:
     """Says that the cutover has begun, without asking the extract for anything."""
     _, map_hash = read_map(config)
-    moved = Transition(phase="SNAPSHOT", run=practice.RUN, map_hash=map_hash, by="bench", at=int(time.time() * 1000), detail=None)
+    moved = Transition(
+        phase="SNAPSHOT", run=practice.RUN, map_hash=map_hash, by="bench", at=int(time.time() * 1000), detail=None
+    )
     topic, key = config.catalogue.control, config.cutover.id.encode()
     await publish(config.kafka.bootstrap, topic, [(key, Codec().encode("transition", moved, topic=topic, key=key))])
 
 
-async def _members(config: Settings, names: Iterable[str]) -> None:
+async def _members(config: Settings, names: Iterable[str], stages: Stages) -> None:
     async with open_broker(config.kafka.bootstrap) as broker:
         for name in names:
             while await _count(broker, config.catalogue.group(name)) == 0:
+                stages.check()
                 await asyncio.sleep(0.1)
     await asyncio.sleep(3)  # until their partitions are open
 
@@ -247,7 +252,10 @@ def _tell(rows: list[dict[str, Any]]) -> None:
     print()
     for what, key in (("landed", "landed"), ("verified", "verified")):
         print(verdict(f"pipeline / bare pipe, {what}", _ratio(rows, key), _TARGET))
-    ours, bare = (statistics.median(_ours(row) / row["rows"] for row in rows if row["side"] == side) for side in ("pipeline", "bare"))
+    ours, bare = (
+        statistics.median(_ours(row) / row["rows"] for row in rows if row["side"] == side)
+        for side in ("pipeline", "bare")
+    )
     print(f"our own CPU a row: pipeline {1e6 * ours:,.0f} us, bare pipe {1e6 * bare:,.0f} us ({ours / bare:.1f} times)")
 
 

@@ -40,8 +40,14 @@ def _at_home(patients: Iterator[dict[str, Any]], practices: int) -> Iterator[dic
         yield patient if patient["practice_id"] else patient | {"practice_id": str(int(patient["id"]) % practices + 1)}
 
 
-def _changes(catalogue: Catalogue, codec: Codec, resource: Resource, rows: Iterator[dict[str, Any]]) -> Iterator[Record]:
-    read, topic, message = ChangeReader(SOURCE_FIELDS[resource.plural]).read, catalogue.vp(resource.name), f"change.{resource.name}"
+def _changes(
+    catalogue: Catalogue, codec: Codec, resource: Resource, rows: Iterator[dict[str, Any]]
+) -> Iterator[Record]:
+    read, topic, message = (
+        ChangeReader(SOURCE_FIELDS[resource.plural]).read,
+        catalogue.vp(resource.name),
+        f"change.{resource.name}",
+    )
     for row in rows:
         found = read(complete(resource, row))
         version = Version(found.modified.astimezone(UTC)).encode()

@@ -45,10 +45,11 @@ class Clock:
     def start(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
-    def stop(self, count: Callable[[], int]) -> None:
+    def stop(self, records: int | Callable[[], int]) -> None:
         """Prints the result, counting only when the time is known, and leaves the process at once."""
         seconds, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        print(json.dumps({"records": count(), "seconds": seconds, "cpu": cpu}), flush=True)
+        count = records if isinstance(records, int) else records()
+        print(json.dumps({"records": count, "seconds": seconds, "cpu": cpu}), flush=True)
         os._exit(0)
 
 
@@ -75,7 +76,11 @@ def chunked(task: Task) -> Any:
     clock, publisher = Clock(), Publisher(task.bootstrap)
     source, out = f"{task.prefix}in", f"{task.prefix}out"
     table = StateTable(
-        f"{task.group}-state", source, bootstrap=task.bootstrap, publisher=publisher, directory=Path(task.data_dir) / "state"
+        f"{task.group}-state",
+        source,
+        bootstrap=task.bootstrap,
+        publisher=publisher,
+        directory=Path(task.data_dir) / "state",
     )
     checkpoint = _Timed(publisher, [table] if task.case in {"state", "recovery"} else [])
     checkpoint.table = table
@@ -89,7 +94,7 @@ def chunked(task: Task) -> Any:
 
     async def publish(chunk: Chunk) -> None:
         for record in chunk.records:
-            await publisher.publish(out, record.value, key=record.key)
+            await publisher.enqueue(out, record.value, key=record.key)
 
     async def state(chunk: Chunk) -> None:
         partition = table.partition(chunk.tp.partition)
@@ -111,7 +116,7 @@ def chunked(task: Task) -> Any:
         if seen == task.records:
             while await app.consumer.force_commit():  # outputs, state, offsets: all durable
                 pass
-            clock.stop(lambda: seen)
+            clock.stop(seen)
 
     async def records(stream: Any) -> None:
         await agent.run(app, stream, handle, _never)
@@ -129,7 +134,6 @@ async def _never(chunk: Chunk, exc: BaseException) -> None:
 
 def stock(task: Task) -> Any:
     """Plain Faust as its users are told to set it up for throughput: large queues, a linger, compression, no commit per message."""
-    clock = Clock()
     app = faust.App(
         task.group,
         broker=f"kafka://{task.bootstrap}",
@@ -152,9 +156,13 @@ def stock(task: Task) -> Any:
         autodiscover=False,
     )
     source = app.topic(f"{task.prefix}in", value_type=bytes, key_type=bytes)
-    out = app.topic(f"{task.prefix}out", value_type=bytes, key_type=bytes)
-    table = app.Table("state", key_type=bytes, value_type=bytes, partitions=PARTITIONS) if task.case in {"state", "recovery"} else None
-    finished: Callable[[int], bool] = task.records.__eq__
+    work = {"consume": _consume, "publish": _publish, "state": _state, "recovery": _recovery}[task.case](app, task)
+    app.agent(source, concurrency=1, name="bench")(work)
+    return app
+
+
+def _consume(app: Any, task: Task) -> Any:
+    clock, last = Clock(), task.records
 
     async def consume(stream: Any) -> None:
         seen = sizes = 0
@@ -163,8 +171,15 @@ def stock(task: Task) -> Any:
                 clock.start()
             sizes += len(value)
             seen += 1
-            if finished(seen):
-                clock.stop(lambda: seen)
+            if seen == last:
+                clock.stop(seen)
+
+    return consume
+
+
+def _publish(app: Any, task: Task) -> Any:
+    clock, last = Clock(), task.records
+    out = app.topic(f"{task.prefix}out", value_type=bytes, key_type=bytes)
 
     async def publish(stream: Any) -> None:
         seen = 0
@@ -173,12 +188,21 @@ def stock(task: Task) -> Any:
                 clock.start()
             await out.send(key=key, value=value)
             seen += 1
-            if finished(seen):
+            if seen == last:
                 await app.producer.flush()
-                clock.stop(lambda: seen)
+                clock.stop(seen)
+
+    return publish
+
+
+def _table(app: Any) -> Any:
+    return app.Table("state", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
+
+
+def _state(app: Any, task: Task) -> Any:
+    clock, last, table = Clock(), task.records, _table(app)
 
     async def state(stream: Any) -> None:
-        assert table is not None
         seen = 0
         async for key, value in stream.items():
             if seen == 0:
@@ -186,24 +210,29 @@ def stock(task: Task) -> Any:
             if key not in table:
                 table[key] = value
             seen += 1
-            if finished(seen):
+            if seen == last:
                 await app.producer.flush()
-                clock.stop(lambda: seen)
+                clock.stop(seen)
 
-    work = {"consume": consume, "publish": publish, "state": state, "recovery": consume}[task.case]
-    app.agent(source, concurrency=1, name="bench")(work)
-    if task.case == "recovery":
-        assert table is not None
+    return state
 
-        @app.on_partitions_assigned.connect
-        async def assigned(*_: Any, **__: Any) -> None:
-            clock.start()
 
-        @table.on_recover
-        async def recovered() -> None:
-            clock.stop(lambda: len(table))
+def _recovery(app: Any, task: Task) -> Any:
+    clock, table = Clock(), _table(app)
 
-    return app
+    @app.on_partitions_assigned.connect
+    async def assigned(*_: Any, **__: Any) -> None:
+        clock.start()
+
+    @table.on_recover
+    async def recovered() -> None:
+        clock.stop(lambda: len(table))
+
+    async def nothing(stream: Any) -> None:
+        async for _ in stream:
+            pass
+
+    return nothing
 
 
 async def main(task: Task) -> None:
@@ -211,7 +240,7 @@ async def main(task: Task) -> None:
     app = chunked(task) if task.side == "chunked" else stock(task)
     app.finalize()
     await app.start()
-    await app._crashed.wait()
+    await app._crashed.wait()  # noqa: SLF001 - Faust has no other name for it
     print(f"{task.side} {task.case} crashed: {app.crash_reason!r}", file=sys.stderr)
     os._exit(1)
 

@@ -9,13 +9,15 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cutover.settings import Settings, load
-from cutover.supervise import command
+from cutover.supervise import PARENT, command
 
 
-def environment(bootstrap: str, prefix: str, salesforce: Mapping[str, Any], practice: Mapping[str, Any], directory: Path) -> dict[str, str]:
+def environment(
+    bootstrap: str, prefix: str, salesforce: Mapping[str, Any], practice: Mapping[str, Any], directory: Path
+) -> dict[str, str]:
     """What `carryover` needs to know, as its environment variables."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "carryover.toml").touch()
@@ -49,7 +51,7 @@ class Stages:
     """
 
     def __init__(self, variables: Mapping[str, str], directory: Path, profiles: Path | None = None) -> None:
-        self._variables = {**os.environ, **variables}
+        self._variables = {**os.environ, **variables, PARENT: str(os.getpid())}
         self._directory = directory
         self._profiles = profiles
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -73,7 +75,9 @@ class Stages:
         """Raises when one of them has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                raise RuntimeError(f"{name} ended with {process.returncode}:\n{self.log(name).read_text(errors='replace')[-3000:]}")
+                raise RuntimeError(
+                    f"{name} ended with {process.returncode}:\n{self.log(name).read_text(errors='replace')[-3000:]}"
+                )
 
     def stop(self) -> None:
         for process in self._running.values():
@@ -87,7 +91,7 @@ class Stages:
                 process.wait()
         self._running.clear()
 
-    def __enter__(self) -> Stages:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -18,10 +18,15 @@ async def create(bootstrap: str, topics: Mapping[str, Mapping[str, str]], partit
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=dict(configs)) for name, configs in topics.items()])
+        await admin.create_topics(
+            [NewTopic(name, partitions, 1, topic_configs=dict(configs)) for name, configs in topics.items()]
+        )
         while True:
             found = await admin.describe_topics(list(topics))
-            if all(len(topic["partitions"]) == partitions and all(p["leader"] >= 0 for p in topic["partitions"]) for topic in found):
+            if all(
+                len(topic["partitions"]) == partitions and all(p["leader"] >= 0 for p in topic["partitions"])
+                for topic in found
+            ):
                 return
             await asyncio.sleep(0.05)
     finally:
@@ -31,7 +36,12 @@ async def create(bootstrap: str, topics: Mapping[str, Mapping[str, str]], partit
 async def fill(bootstrap: str, records: Iterable[Record]) -> int:
     """Writes records and waits until all are durable; returns how many."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=20, max_batch_size=256 * 1024, compression_type="lz4"
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=20,
+        max_batch_size=256 * 1024,
+        compression_type="lz4",
     )
     await producer.start()
     count, last = 0, None

@@ -34,7 +34,11 @@ _COMPACT: Final = {"cleanup.policy": "compact"}
 def measured(task: Task) -> dict[str, float]:
     """Runs one worker and returns what it says of itself."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.side", json.dumps(task._asdict())], stdout=subprocess.PIPE, text=True, timeout=600, check=True
+        [sys.executable, "-m", "bench.side", json.dumps(task._asdict())],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=600,
+        check=True,
     )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     if found["records"] != task.records:
@@ -44,13 +48,18 @@ def measured(task: Task) -> dict[str, float]:
 
 async def prepare(bootstrap: str, prefix: str, records: int, size: int) -> None:
     await topics.create(bootstrap, {f"{prefix}in": {}, f"{prefix}out": {}}, PARTITIONS)
-    await topics.fill(bootstrap, ((f"{prefix}in", b"%08d" % number, os.urandom(size // 2).hex().encode(), ()) for number in range(records)))
+    await topics.fill(
+        bootstrap,
+        ((f"{prefix}in", b"%08d" % number, os.urandom(size // 2).hex().encode(), ()) for number in range(records)),
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.transport", description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, default=400_000, help="records that ours reads (%(default)s)")
-    parser.add_argument("--stock-records", type=int, default=40_000, help="records that stock Faust reads (%(default)s)")
+    parser.add_argument(
+        "--stock-records", type=int, default=40_000, help="records that stock Faust reads (%(default)s)"
+    )
     parser.add_argument("--size", type=int, default=300, help="bytes of a value (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--case", choices=list(CASES), action="append", help="only this; may be repeated")
@@ -62,7 +71,10 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     with LocalKafka() as kafka, tempfile.TemporaryDirectory(prefix="carryover-bench-") as directory:
         prefix = f"bench-{int(time.time())}."
-        print(f"{machine()}; {given.size}-byte records, {PARTITIONS} partitions, one worker; filling the topic ...", flush=True)
+        print(
+            f"{machine()}; {given.size}-byte records, {PARTITIONS} partitions, one worker; filling the topic ...",
+            flush=True,
+        )
         asyncio.run(prepare(kafka.bootstrap, prefix, given.records, given.size))
         for turn in range(given.rounds):
             for case in cases:
@@ -80,18 +92,26 @@ def main() -> int:
         print(f"{CASES[case][0]}:")
         for side in SIDES:
             some = [row for row in rows if row["case"] == case and row["side"] == side]
-            rate, cpu = [row["records"] / row["seconds"] for row in some], [1e6 * row["cpu"] / row["records"] for row in some]
+            rate, cpu = (
+                [row["records"] / row["seconds"] for row in some],
+                [1e6 * row["cpu"] / row["records"] for row in some],
+            )
             print(f"  {side:<8} {statistics.median(rate):>9,.0f} records/s   {spread(cpu)} us CPU a record")
     print()
     for case in cases:
-        print(verdict(CASES[case][0], _ratio(rows, case, "seconds"), CASES[case][1]), f"; by CPU {_ratio(rows, case, 'cpu'):.1f}")
+        print(
+            verdict(CASES[case][0], _ratio(rows, case, "seconds"), CASES[case][1]),
+            f"; by CPU {_ratio(rows, case, 'cpu'):.1f}",
+        )
     if given.json:
         print(json.dumps(rows))
     return 0
 
 
 def _told(row: dict[str, Any]) -> str:
-    return f"{row['records'] / row['seconds']:>9,.0f} records/s  {1e6 * row['cpu'] / row['records']:>6.1f} us CPU a record"
+    return (
+        f"{row['records'] / row['seconds']:>9,.0f} records/s  {1e6 * row['cpu'] / row['records']:>6.1f} us CPU a record"
+    )
 
 
 def _ratio(rows: list[dict[str, Any]], case: str, by: str) -> float:

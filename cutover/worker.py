@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from agents.apps import STAGES, Setup, stage_app
+from connectors.retry import Retry
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
 from cutover.chosen_map import read_map
@@ -30,6 +31,8 @@ from transport.worker import serve
 log = logging.getLogger(__name__)
 
 _SLOTS: Final = 64
+_AT_START: Final = Retry(max_elapsed=5.0)
+"""A wrong address is told soon; later, a system that is away is waited for."""
 
 
 def run(settings: Settings, stage: str, config: Path | None = None) -> int:
@@ -96,33 +99,42 @@ async def _clients(
 ) -> tuple[VisualPractice | None, Salesforce | None]:
     """The clients that ``stage`` needs, after one call each: wrong credentials and a wrong org show at the start, not in mid-load."""
     if stage == "ingest":
-        source = open_source(settings)
-        for rule in document.objects.values():
-            await source.page(rule.resource, per_page=1)
-        return source, None
+        async with open_source(settings, _AT_START) as source:
+            for rule in document.objects.values():
+                await source.page(rule.resource, per_page=1)
+        return open_source(settings), None
     if stage == "deliver":
-        target = open_target(settings)
-        await check_target(target, document)
-        return None, target
+        async with open_target(settings, _AT_START) as target:
+            await check_target(target, document)
+        return None, open_target(settings)
     return None, None
 
 
-def open_source(settings: Settings) -> VisualPractice:
-    """A connection to Visual Practice."""
+def open_source(settings: Settings, retry: Retry | None = None) -> VisualPractice:
+    """A connection to Visual Practice; without ``retry`` one that goes on trying for minutes."""
     key = settings.source.api_key
     assert key is not None, "settings.need('source') came first"
     return VisualPractice(
-        settings.source.url, key.get_secret_value(), settings.source.timeout_seconds, settings.source.page_size
+        settings.source.url,
+        key.get_secret_value(),
+        settings.source.timeout_seconds,
+        settings.source.page_size,
+        retry=retry,
     )
 
 
-def open_target(settings: Settings) -> Salesforce:
-    """A connection to Salesforce."""
+def open_target(settings: Settings, retry: Retry | None = None) -> Salesforce:
+    """A connection to Salesforce; ``retry`` as for the source."""
     secret = settings.target.client_secret
     assert secret is not None, "settings.need('target') came first"
     ca_file = str(settings.target.ca_file) if settings.target.ca_file else None
     return Salesforce(
-        settings.target.url, settings.target.client_id, secret.get_secret_value(), settings.target.api_version, ca_file
+        settings.target.url,
+        settings.target.client_id,
+        secret.get_secret_value(),
+        settings.target.api_version,
+        ca_file,
+        retry=retry,
     )
 
 

@@ -38,11 +38,11 @@ class Changelog:
     async def send(
         self, partition: int, epoch: int, changes: Mapping[bytes, bytes | None]
     ) -> list[asyncio.Future[Any]]:
-        """Publishes ``changes`` in order; the caller waits for the futures."""
-        headers = [(EPOCH_HEADER, b"%d" % epoch)]
-        publish = self._publisher.publish
+        """Publishes ``changes`` in order; the caller waits for the futures, one for each change but the same for all of a batch."""
+        headers = _headers(epoch)
+        enqueue = self._publisher.enqueue
         return [
-            await publish(self.topic, value, key=key, partition=partition, headers=headers)
+            await enqueue(self.topic, value, key=key, partition=partition, headers=headers)
             for key, value in changes.items()
         ]
 
@@ -80,7 +80,9 @@ class Changelog:
             while True:
                 epoch = store.mark().epoch + 1
                 still()
-                (claim,) = await self.send(partition, epoch, {CLAIM: b"%d" % epoch})
+                claim = await self._publisher.publish(
+                    self.topic, b"%d" % epoch, key=CLAIM, partition=partition, headers=_headers(epoch)
+                )
                 await self._publisher.settle([claim])
                 still()
                 offset = claim.result().offset
@@ -113,6 +115,10 @@ class Changelog:
             position = max(position, min(end, await consumer.position(tp)))
             still()
             store.write(changes, position, epoch)
+
+
+def _headers(epoch: int) -> list[tuple[str, bytes]]:
+    return [(EPOCH_HEADER, b"%d" % epoch)]
 
 
 def _epoch(headers: Any) -> int:

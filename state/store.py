@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import Options, Rdict, ReadOptions, WriteBatch
 
 _MARK: Final = b"\xff\xffmark"
 _FORM: Final = struct.Struct(">qq")
@@ -59,14 +59,15 @@ class Store:
 
     def scan(self, prefix: bytes, after: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Pairs whose key starts with ``prefix``, ascending, from the first key greater than ``after``."""
-        cursor = self._db.iter()
-        cursor.seek(after + b"\x00" if after is not None else prefix)
-        while cursor.valid():
-            key = cursor.key()
-            if not key.startswith(prefix):
-                return
-            yield key, cursor.value()
-            cursor.next()
+        bound = _up_to(prefix)  # RocksDB reads it where it lies: it must outlive the cursor
+        cursor = self._db.iter(bound)
+        try:
+            cursor.seek(after + b"\x00" if after is not None else prefix)
+            while cursor.valid():
+                yield cursor.key(), cursor.value()
+                cursor.next()
+        finally:
+            del cursor, bound
 
     def mark(self) -> Mark:
         """Where the file stands; ``(0, 0)`` for a new one."""
@@ -92,3 +93,13 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _up_to(prefix: bytes) -> ReadOptions | None:
+    """Ends a scan behind ``prefix``: without a bound RocksDB steps over deleted keys up to the next living one, however far away that is."""
+    head = prefix.rstrip(b"\xff")
+    if not head:
+        return None
+    options = ReadOptions()
+    options.set_iterate_upper_bound(head[:-1] + bytes((head[-1] + 1,)))
+    return options

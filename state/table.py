@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import heapq
 from collections.abc import Collection, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 
 from state.changelog import Changelog
@@ -123,11 +124,11 @@ class Partition:
             failpoint.hit("changelog-durable")
         self.assignment.check()
         next_offset = self._store.mark().next_offset
-        offsets = [future.result().offset for future in futures]
-        if offsets == list(range(next_offset, next_offset + len(offsets))):
-            next_offset += len(offsets)
-        else:
-            next_offset = UNTRUSTED  # a former owner has written meanwhile, or the next one: then we are the zombie
+        for batch, run in groupby(futures):
+            if batch.result().offset != next_offset:
+                next_offset = UNTRUSTED  # a former owner has written meanwhile, or the next one: then we are the zombie
+                break
+            next_offset += sum(1 for _ in run)
         self._store.write(writes, next_offset, self._epoch)
         if failpoint.ARMED:
             failpoint.hit("state-written")

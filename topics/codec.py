@@ -28,7 +28,8 @@ class Undecodable(Exception):  # noqa: N818 - the name is the contract
     """Bytes that are no message: a record that can never be processed.
 
     Attributes:
-        code: `not_bytes`, `wrong_magic`, `unknown_schema`, `truncated`, `trailing`, `malformed` or `sealed`.
+        code: `not_bytes`, `wrong_magic`, `unknown_schema`, `truncated`, `trailing`, `malformed` or `sealed`; from an agent also
+            `misplaced` and `key`.
         detail: A sentence without any value.
     """
 

@@ -1,0 +1,242 @@
+"""A lane: newest wins, one write in flight per row, and a chunk is done exactly when its rows are."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import hypothesis.strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from agents.lane import Item, Lane, Recalled, Ticket
+from agents.rowstate import Origin
+from tests.agents.rows import row
+from transport.chunk import Chunk
+
+
+class Counted:
+    """A chunk that counts how often it is said to be done."""
+
+    def __init__(self) -> None:
+        self.done_count = 0
+
+    def done(self) -> None:
+        self.done_count += 1
+
+
+def ticket() -> tuple[Ticket, Counted]:
+    counted = Counted()
+    return Ticket(cast("Chunk", counted)), counted
+
+
+def item(reference: str, number: int, *, facet: str = "owner", op: str = "upsert") -> tuple[Item, Counted]:
+    """A row alone in its chunk."""
+    made, counted = ticket()
+    found = {**row(reference, number, op=op), "facet": facet}
+    return Item(found, b"raw", number, [made]), counted  # type: ignore[arg-type]
+
+
+def offer(lane: Lane, made: Item) -> None:
+    for finished in lane.offer(made):
+        finished.finish()
+
+
+def test_a_chunk_is_done_when_its_last_row_is() -> None:
+    made, counted = ticket()
+    items = []
+    for number in range(3):
+        made.take()
+        items.append(Item(row(f"patient:{number}"), b"", number, [made]))
+    made.settle()
+    for one in items[:2]:
+        one.finish()
+    assert counted.done_count == 0
+    items[2].finish()
+    items[2].finish()
+    assert counted.done_count == 1
+
+
+def test_a_chunk_without_rows_is_done_at_once() -> None:
+    made, counted = ticket()
+    made.settle()
+    assert counted.done_count == 1
+
+
+def test_a_newer_version_replaces_a_waiting_one_and_keeps_its_origin() -> None:
+    lane = Lane(0)
+    old, old_chunk = item("patient:1", 1)
+    old.origin = Origin.ABSENT
+    new, new_chunk = item("patient:1", 2)
+    offer(lane, old)
+    offer(lane, new)
+    assert list(lane.queued.values()) == [new]
+    assert new.origin is Origin.ABSENT
+    assert (old_chunk.done_count, new_chunk.done_count) == (1, 0)
+
+
+def test_an_older_version_of_what_waits_or_flies_is_finished_at_once() -> None:
+    lane = Lane(0)
+    new, new_chunk = item("patient:1", 2)
+    offer(lane, new)
+    old, old_chunk = item("patient:1", 1)
+    offer(lane, old)
+    lane.take([new])
+    older, older_chunk = item("patient:1", 1)
+    offer(lane, older)
+    assert (old_chunk.done_count, older_chunk.done_count, new_chunk.done_count) == (1, 1, 0)
+    assert not lane.queued
+
+
+def test_the_same_version_again_waits_with_the_first() -> None:
+    lane = Lane(0)
+    first, first_chunk = item("patient:1", 1)
+    offer(lane, first)
+    again, again_chunk = item("patient:1", 1)
+    offer(lane, again)
+    lane.take([first])
+    third, third_chunk = item("patient:1", 1)
+    offer(lane, third)
+    assert first_chunk.done_count == again_chunk.done_count == third_chunk.done_count == 0
+    lane.land([first])
+    first.finish()
+    assert first_chunk.done_count == again_chunk.done_count == third_chunk.done_count == 1
+
+
+def test_a_refused_row_whose_newer_version_waits_is_superseded_and_hands_its_origin_on() -> None:
+    # A row that may have been written must not look foreign to the version after it.
+    lane = Lane(0)
+    old, old_chunk = item("patient:1", 1)
+    offer(lane, old)
+    old.origin = Origin.ABSENT
+    lane.take([old])
+    new, _ = item("patient:1", 2)
+    offer(lane, new)
+    lane.land([old])
+    offer(lane, old)
+    assert old_chunk.done_count == 1
+    assert new.origin is Origin.ABSENT
+
+
+def test_a_row_in_flight_keeps_every_facet_of_it_on_the_ground() -> None:
+    lane = Lane(0)
+    owner, _ = item("patient:1", 1)
+    insurance, _ = item("patient:1", 1, facet="insurance")
+    offer(lane, owner)
+    offer(lane, insurance)
+    assert list(lane.candidates(0)) == [owner]
+    lane.take([owner])
+    assert list(lane.candidates(0)) == []
+    lane.land([owner])
+    assert list(lane.candidates(0)) == [insurance]
+
+
+def test_a_row_that_is_to_wait_is_no_candidate_before_its_time() -> None:
+    lane = Lane(0)
+    one, _ = item("patient:1", 1)
+    one.not_before = 100.0
+    offer(lane, one)
+    assert list(lane.candidates(99.9)) == []
+    assert list(lane.candidates(100)) == [one]
+
+
+def test_a_batch_is_due_when_it_is_full_or_nothing_flies_and_its_eldest_has_waited() -> None:
+    lane = Lane(0)
+    lane.ready = True
+    now = time.monotonic()
+    assert not lane.due(now + 100, 1, 2)
+    one, _ = item("patient:1", 1)
+    offer(lane, one)
+    assert not lane.due(lane.first_queued + 0.9, 1, 2)
+    assert lane.due(lane.first_queued + 1, 1, 2)
+    lane.take([one])
+    two, _ = item("patient:2", 1)
+    offer(lane, two)
+    assert not lane.due(now + 100, 1, 2), "something flies"
+    three, _ = item("patient:3", 1)
+    offer(lane, three)
+    assert lane.due(lane.first_queued, 1, 2), "it is full"
+    lane.ready = False
+    assert not lane.due(now + 100, 1, 2), "the journal has not been read"
+
+
+def test_a_recalled_batch_is_open_until_the_last_of_its_rows_has_come_again() -> None:
+    lane = Lane(0)
+    for number in (1, 2):
+        lane.recalled[f"patient:{number}", "owner"] = Recalled("batch", "v", Origin.ABSENT, "003A", created=True)
+    assert lane.recall(("patient:9", "owner")) is None
+    assert lane.recall(("patient:1", "owner")) is not None
+    assert lane.open_batches() == {"batch"}
+    lane.recall(("patient:2", "owner"))
+    assert lane.open_batches() == set()
+
+
+class LaneModel(RuleBasedStateMachine):
+    """Rows come in any order, batches leave, land, and are refused in part; every chunk is done once, every newest version sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lane = Lane(0)
+        self.chunks: list[tuple[Counted, str, str]] = []
+        self.newest: dict[str, str] = {}
+        self.sent: dict[str, str] = {}
+        self.flights: list[list[Item]] = []
+
+    @rule(who=st.integers(1, 4), number=st.integers(1, 6))
+    def a_row_comes(self, who: int, number: int) -> None:
+        made, counted = item(f"patient:{who}", number)
+        reference, version = made.row["reference"], made.row["version"]
+        self.chunks.append((counted, reference, version))
+        self.newest[reference] = max(version, self.newest.get(reference, ""))
+        offer(self.lane, made)
+
+    @rule(most=st.integers(1, 4))
+    def a_batch_leaves(self, most: int) -> None:
+        members = list(self.lane.candidates(0))[:most]
+        if members:
+            self.lane.take(members)
+            self.flights.append(members)
+            in_the_air = [one.row["reference"] for flight in self.flights for one in flight]
+            assert len(set(in_the_air)) == len(in_the_air), "two writes of one row in flight"
+
+    @precondition(lambda self: self.flights)
+    @rule(data=st.data())
+    def a_batch_lands(self, data: st.DataObject) -> None:
+        flight = self.flights.pop(data.draw(st.integers(0, len(self.flights) - 1)))
+        self.lane.land(flight)
+        for one in flight:
+            if data.draw(st.booleans()):
+                reference, version = one.row["reference"], one.row["version"]
+                self.sent[reference] = max(version, self.sent.get(reference, ""))
+                one.finish()
+            else:
+                offer(self.lane, one)
+
+    @invariant()
+    def a_chunk_is_done_once_and_only_when_its_row_or_a_newer_one_is_on_its_way(self) -> None:
+        open_ = {one.row["reference"]: one.row["version"] for one in self.lane.flying.values()}
+        for one in self.lane.queued.values():
+            open_[one.row["reference"]] = max(one.row["version"], open_.get(one.row["reference"], ""))
+        for counted, reference, version in self.chunks:
+            assert counted.done_count <= 1
+            if counted.done_count:
+                assert version <= max(self.sent.get(reference, ""), open_.get(reference, "")), "done and lost"
+        assert self.lane.batches == len(self.flights)
+
+    def teardown(self) -> None:
+        for _ in range(100):
+            for flight in self.flights:
+                self.lane.land(flight)
+                for one in flight:
+                    self.sent[one.row["reference"]] = max(one.row["version"], self.sent.get(one.row["reference"], ""))
+                    one.finish()
+            self.flights.clear()
+            members = list(self.lane.candidates(0))
+            if not members:
+                break
+            self.lane.take(members)
+            self.flights.append(members)
+        assert self.sent == self.newest
+        assert all(counted.done_count == 1 for counted, _, _ in self.chunks)
+
+
+TestLane = LaneModel.TestCase

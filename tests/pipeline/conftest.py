@@ -1,0 +1,42 @@
+"""Pipelines that tests share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from ops.kafka import LocalKafka
+from sandbox.process import SandboxProcess
+from tests.pipeline.pipeline import Pipeline
+
+CANARY = "Kanarienvogel"
+"""Planted into values of patients before the snapshot; it must stay in the values of the topics that carry patients."""
+
+CANARIES = (
+    {"id": "700001", "last_name": CANARY, "first_name": CANARY, "notes": f"Says {CANARY}", "mrn": CANARY},
+    {"id": "700002", "last_name": "", "first_name": f"{CANARY} without a last name"},
+    {"id": "700003", "last_name": CANARY * 9, "city": CANARY},
+    {"id": "700004", "last_name": "Picked", "title": CANARY, "gender": CANARY, "email": f"{CANARY} at home"},
+    {"id": "700005", "last_name": "Absent", "practice_id": "888001", "address_1": f"{CANARY} Street"},
+    {"id": "700006", "last_name": "Long", "notes": f"{CANARY} " * 4000},
+    {"id": "700007", "last_name": "Custom", "custom_fields": {"referral_source": CANARY, CANARY: CANARY}},
+)
+
+
+@pytest.fixture(scope="package")
+async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
+    """A small dirty practice, moved completely, with everything still running."""
+    with SandboxProcess.start(patients=300, practices=12, seed=11) as sandbox:
+        pipeline = Pipeline(kafka.bootstrap, f"moved.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("moved"))
+        try:
+            pipeline.practice.put("patient", *CANARIES)
+            await pipeline.begin()
+            for stage in ("ingest", "resolve", "deliver"):
+                pipeline.start(stage)
+            await pipeline.start_control()
+            await pipeline.equal(within=90)
+            yield pipeline
+        finally:
+            pipeline.kill()

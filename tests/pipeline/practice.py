@@ -1,0 +1,143 @@
+"""Both systems of a sandbox as a test looks at them, and what the target must hold for what the source holds.
+
+The expectation is written down a second time here, for a few columns, and shares nothing with the product's mapping.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+import httpx
+
+from sandbox.process import SandboxProcess
+
+Record: TypeAlias = dict[str, Any]
+
+STAND_IN = "practice:~unassigned"
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+TEXTS = {
+    "last_name": ("LastName", 80),
+    "first_name": ("FirstName", 40),
+    "middle_name": ("MiddleName", 40),
+    "preferred_name": ("Preferred_Name__c", 80),
+    "mrn": ("MRN__c", 64),
+    "mobile_phone": ("MobilePhone", 40),
+    "city": ("MailingCity", 40),
+    "notes": ("Description", 32000),
+}
+
+
+class Practice:
+    """The Visual Practice of a sandbox, by its admin doors."""
+
+    def __init__(self, sandbox: SandboxProcess) -> None:
+        self.http = httpx.Client(base_url=f"{sandbox.visual_practice['url']}/__admin", timeout=60)
+
+    def put(self, object_: str, *records: Record) -> None:
+        self._post("records", object=object_, put=list(records))
+
+    def delete(self, object_: str, *ids: str) -> None:
+        self._post("records", object=object_, delete=list(ids))
+
+    def undelete(self, object_: str, *ids: str) -> None:
+        self._post("records", object=object_, undelete=list(ids))
+
+    def mutate(self, **work: int) -> list[Record]:
+        changes: list[Record] = self._post("mutate", **work)["changes"]
+        return changes
+
+    def fault(self, **fault: Any) -> None:
+        self._post("faults", **fault)
+
+    def struck(self) -> list[int]:
+        """How often each fault has struck."""
+        return [fault.get("struck", 0) for fault in self.http.get("/faults").raise_for_status().json()["faults"]]
+
+    def clear_faults(self) -> None:
+        self.http.delete("/faults").raise_for_status()
+
+    def dump(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = self.http.get("/dump").raise_for_status().json()
+        return found
+
+    def patients(self) -> dict[str, Record]:
+        return {record["id"]: record for record in self.dump()["patients"]}
+
+    def _post(self, door: str, **body: Any) -> Any:
+        return self.http.post(f"/{door}", json=body).raise_for_status().json()
+
+
+class Org:
+    """The Salesforce of a sandbox, by its admin doors."""
+
+    def __init__(self, sandbox: SandboxProcess) -> None:
+        self.http = httpx.Client(base_url=f"{sandbox.salesforce['url']}/__admin", timeout=60)
+
+    def dump(self) -> dict[str, list[Record]]:
+        """Accounts and contacts with everything, the deleted ones too."""
+        response = self.http.get("/dump", params={"sObjects": "Account,Contact"}).raise_for_status()
+        found: dict[str, list[Record]] = response.json()
+        return found
+
+    def rows(self, sobject: str) -> dict[str, Record]:
+        """The live rows that are ours, by external id; fails when one is there twice."""
+        live = [row for row in self.dump()[sobject] if not row.get("IsDeleted") and row.get("VP_Id__c")]
+        found = {row["VP_Id__c"]: row for row in live}
+        assert len(found) == len(live), "an external id is there twice"
+        return found
+
+    def fault(self, **fault: Any) -> None:
+        self.http.post("/faults", json=fault).raise_for_status()
+
+    def struck(self) -> list[int]:
+        return [fault.get("struck", 0) for fault in self.http.get("/faults").raise_for_status().json()["faults"]]
+
+    def clear_faults(self) -> None:
+        self.http.delete("/faults").raise_for_status()
+
+    def expire_sessions(self) -> None:
+        self.http.post("/sessions/expire").raise_for_status()
+
+
+def tidy(text: str | None) -> str | None:
+    """A text as Salesforce can store it."""
+    if text is None:
+        return None
+    return CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip() or None
+
+
+def refusable(patient: Record) -> bool:
+    """Whether a patient can't become a Contact."""
+    values = {name: tidy(patient[name]) for name in TEXTS}
+    return values["last_name"] is None or any(len(values[n] or "") > most for n, (_, most) in TEXTS.items())
+
+
+def check_equal(practice: Practice, org: Org) -> None:
+    """Fails unless the org holds what the practice does: every patient and practice once, with its values and its links, and no other."""
+    source, accounts, contacts = practice.dump(), org.rows("Account"), org.rows("Contact")
+    reference_of = {row["Id"]: reference for reference, row in accounts.items()}
+    live = {f"practice:{record['id']}": record for record in source["practices"]}
+    deleted = {f"practice:{record['id']}" for record in source["practices_deleted"]}
+    assert live.keys() <= accounts.keys(), f"missing {sorted(live.keys() - accounts.keys())}"
+    assert accounts.keys() <= live.keys() | deleted | {STAND_IN}
+    for reference, record in live.items():
+        row = accounts[reference]
+        assert row["Name"] == tidy(record["name"])
+        assert row.get("VP_Deleted_At__c") is None, f"{reference} is flagged as deleted"
+        parent = record["parent_id"]
+        assert reference_of.get(row.get("ParentId")) == (f"practice:{parent}" if parent else None)
+    for reference in deleted & accounts.keys():
+        assert accounts[reference].get("VP_Deleted_At__c"), f"{reference} is not flagged as deleted"
+    wanted = {f"patient:{record['id']}": record for record in source["patients"] if not refusable(record)}
+    assert wanted.keys() <= contacts.keys(), f"missing {sorted(wanted.keys() - contacts.keys())[:10]}"
+    extra = contacts.keys() - wanted.keys() - {f"patient:{record['id']}" for record in source["patients"]}
+    assert not extra, f"not in the source: {sorted(extra)[:10]}"
+    for reference, record in wanted.items():
+        row = contacts[reference]
+        for name, (column, _) in TEXTS.items():
+            assert row.get(column) == tidy(record[name]), f"{column} of {reference}"
+        own = f"practice:{record['practice_id']}" if record["practice_id"] else None
+        assert reference_of.get(row.get("AccountId")) == (own if own in accounts else STAND_IN), (
+            f"Account of {reference}"
+        )

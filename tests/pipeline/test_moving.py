@@ -1,0 +1,119 @@
+"""A practice moves completely and stays the same on both sides while it goes on working."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from tests.pipeline.pipeline import Pipeline
+from tests.pipeline.practice import STAND_IN, refusable
+from tests.transport.waiting import eventually
+
+pytestmark = pytest.mark.kafka
+
+
+async def test_a_dirty_practice_arrives_whole_is_verified_and_adds_up(moved: Pipeline) -> None:
+    await moved.equal()
+    counts = await moved.conserved()
+    patients = moved.practice.patients().values()
+    contacts = moved.org.rows("Contact")
+    assert counts["patient"]["present"] == len(contacts)
+    references = {f"patient:{record['id']}" for record in patients}
+    refused = {f"patient:{record['id']}" for record in patients if refusable(record)}
+    assert refused, "the practice has no dirt"
+    rejected = {one["reference"] for one in await moved.rejects() if one["stage"] in {"map", "load"}}
+    assert refused <= references - contacts.keys() <= rejected
+    operations = await moved.operations("patient:700001")
+    assert [one["outcome"] for one in operations if one["outcome"]] == ["loaded"]
+    assert "verify" in {one["what"] for one in operations}
+
+
+async def test_what_the_desk_does_arrives(moved: Pipeline) -> None:
+    for number in range(3):
+        moved.practice.mutate(edits=20, creates=4, deletes=4, undeletes=2, seed=number)
+    await moved.equal()
+    await moved.conserved()
+
+
+async def test_a_deleted_patient_leaves_and_an_undeleted_one_comes_back(moved: Pipeline) -> None:
+    moved.practice.put("patient", {"id": "710001", "last_name": "Leaves", "practice_id": "1"})
+    await moved.equal()
+    first = moved.org.rows("Contact")["patient:710001"]["Id"]
+    moved.practice.delete("patient", "710001")
+    await moved.equal()
+    assert "patient:710001" not in moved.org.rows("Contact")
+    moved.practice.undelete("patient", "710001")
+    await moved.equal()
+    assert moved.org.rows("Contact")["patient:710001"]["Id"] != first
+
+    async def told() -> bool:
+        outcomes = [one["outcome"] for one in await moved.operations("patient:710001") if one["outcome"]]
+        # Read within the second of the change and again after it, each is said twice.
+        assert [outcome for outcome, _ in groupby(outcomes)] == ["loaded", "deleted", "loaded"]
+        return True
+
+    await eventually(told)
+
+
+async def test_a_deleted_practice_is_flagged_and_its_patients_stay(moved: Pipeline) -> None:
+    moved.practice.put("practice", {"id": "8001", "name": "Closing Down"})
+    moved.practice.put("patient", {"id": "720001", "last_name": "Stays", "practice_id": "8001"})
+    await moved.equal()
+    moved.practice.delete("practice", "8001")
+
+    async def flagged() -> bool:
+        return bool(moved.org.rows("Account")["practice:8001"].get("VP_Deleted_At__c"))
+
+    await eventually(flagged)
+    await moved.equal()
+    account = moved.org.rows("Account")["practice:8001"]["Id"]
+    assert moved.org.rows("Contact")["patient:720001"]["AccountId"] == account
+    moved.practice.undelete("practice", "8001")
+    await moved.equal()
+
+
+async def test_a_patient_of_a_missing_practice_gets_the_stand_in_and_then_its_own(moved: Pipeline) -> None:
+    moved.practice.put("patient", {"id": "730001", "last_name": "Dangles", "practice_id": "8002"})
+    await moved.equal()
+    stand_in = moved.org.rows("Account")[STAND_IN]["Id"]
+    assert moved.org.rows("Contact")["patient:730001"]["AccountId"] == stand_in
+    moved.practice.put("practice", {"id": "8002", "name": "Appears Late"})
+    await moved.equal()
+    account = moved.org.rows("Account")["practice:8002"]["Id"]
+    assert moved.org.rows("Contact")["patient:730001"]["AccountId"] == account
+    assert sum(row["Name"] == "Unassigned Account" for row in moved.org.rows("Account").values()) == 1
+
+
+async def test_a_practice_whose_parent_appears_later_is_held_by_name_and_then_goes(moved: Pipeline) -> None:
+    moved.practice.put("practice", {"id": "8003", "name": "Child", "parent_id": "8004"})
+
+    async def held() -> bool:
+        return ("hold", "PARENT_ABSENT", "practice:8004") in {
+            (one["what"], one["code"], one["detail"]) for one in await moved.operations("practice:8003")
+        }
+
+    await eventually(held)
+    assert "practice:8003" not in moved.org.rows("Account")
+    moved.practice.put("practice", {"id": "8004", "name": "Parent"})
+    await moved.equal()
+    await moved.conserved()
+
+
+async def test_a_replay_of_everything_changes_nothing(moved: Pipeline) -> None:
+    await moved.equal()
+    await moved.idle()
+    before = moved.org.dump()
+    producer = AIOKafkaProducer(bootstrap_servers=moved.settings.kafka.bootstrap, linger_ms=10)
+    await producer.start()
+    records = [record for name in ("practice", "patient") for record in await moved.records(moved.catalogue.vp(name))]
+    replay = moved.catalogue.replay
+    sent = [await producer.send(replay, one.value, key=one.key, headers=list(one.headers)) for one in records]
+    for future in sent:
+        await future
+    await producer.stop()
+    assert len(sent) > 300
+    await moved.idle()
+    assert moved.org.dump() == before
+    await moved.conserved()
