@@ -166,8 +166,7 @@ class Load:
             job = batch["job_id"]
             if job is not None:
                 await self._sending.abort_if_open(job, touch)
-                if await self._sending.wait(job, touch) is not None:
-                    written = await self._sending.results(job, touch)
+                written = await self._sending.results(await self._sending.wait(job, touch), touch)
             assignment.check()
             known = self._rows.partition(lane.partition)
             for row in entry.rows:

@@ -193,7 +193,7 @@ class Sending:
             failpoint.hit("job-complete")
         if info is not None and info.state == "Failed":
             log.warning("a Bulk job of %s failed (%s); its open rows go by collections", self.sobject, info.reason)
-        found = await self.results(job, touch) if info is not None else {}
+        found = await self.results(info, touch)
         if failpoint.ARMED:
             failpoint.hit("results-read")
         results = []
@@ -244,8 +244,11 @@ class Sending:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 5.0)
 
-    async def results(self, job: str, touch: Callable[[], None]) -> dict[str, Written]:
-        """The rows that a done job has written or refused, by reference; about others it says nothing."""
+    async def results(self, info: JobInfo | None, touch: Callable[[], None]) -> dict[str, Written]:
+        """The rows that a done job has written or refused, by reference; about others, and of no job at all, it says nothing."""
+        if info is None or (info.state == "Aborted" and not info.processed):
+            return {}  # aborted before its upload it has no results to ask for
+        job = info.id
 
         async def read() -> dict[str, Written]:
             found: dict[str, Written] = {}

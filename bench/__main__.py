@@ -11,7 +11,7 @@ _USUAL: Final = ("transport", "pipeline")  # memory takes many minutes
 
 
 def main(arguments: list[str]) -> int:
-    names = _USUAL
+    names: tuple[str, ...] = _USUAL
     if arguments and not arguments[0].startswith("-"):
         if arguments[0] not in BENCHMARKS:
             print(f"There are {', '.join(BENCHMARKS)}.", file=sys.stderr)

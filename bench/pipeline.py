@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -44,32 +45,40 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("--patients", type=int, default=20_000, help="(%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="(%(default)s)")
+    parser.add_argument(
+        "--warm", type=int, default=4000, help="patients of a turn before that does not count (%(default)s)"
+    )
     parser.add_argument("--control", action="store_true", help="let the control process (ledger, status page) run too")
     parser.add_argument("--profile", type=Path, help="write a cProfile of each worker to this folder (it slows them)")
     parser.add_argument("--only", choices=["pipeline", "bare"], help="measure only this one")
     parser.add_argument("--json", action="store_true", help="print every measurement as JSON too")
     given = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic that was just made has no leader for a moment
     print(f"{machine()}; {given.patients:,} patients, {practice.practices_for(given.patients)} practices", flush=True)
     rows: list[dict[str, Any]] = []
     with LocalKafka() as kafka, tempfile.TemporaryDirectory(prefix="carryover-bench-") as directory:
+        if given.warm:  # a broker that has just started spends most of its time on compiling itself
+            asyncio.run(_round(kafka, Path(directory) / "warm", given, -1, given.warm))
         for turn in range(given.rounds):
-            rows += asyncio.run(_round(kafka, Path(directory) / str(turn), given, turn))
+            rows += asyncio.run(_round(kafka, Path(directory) / str(turn), given, turn, given.patients))
     _tell(rows)
     if given.json:
         print(json.dumps(rows))
     return 0
 
 
-async def _round(kafka: LocalKafka, directory: Path, given: argparse.Namespace, turn: int) -> list[dict[str, Any]]:
+async def _round(
+    kafka: LocalKafka, directory: Path, given: argparse.Namespace, turn: int, patients: int
+) -> list[dict[str, Any]]:
     """One turn of each, on topics of their own."""
     prefix = f"bench-{int(time.time())}."
     found = []
     # It holds the same practices, so that a parent that is looked up is found; nothing else is read from it.
-    practices = practice.practices_for(given.patients)
+    practices = practice.practices_for(patients)
     with SandboxProcess(only="visual-practice", patients=1, practices=practices, clean=True) as source:
         config = settings(environment(kafka.bootstrap, prefix, _NO_ORG, source.visual_practice, directory))
         await provision.apply(kafka.bootstrap, config.catalogue)
-        total = await topics.fill(kafka.bootstrap, practice.records(config.catalogue, given.patients))
+        total = await topics.fill(kafka.bootstrap, practice.records(config.catalogue, patients))
         if given.only != "pipeline":
             found.append({"turn": turn, **await _bare(kafka, prefix, total)})
             print(f"  {turn} {_told(found[-1])}", flush=True)
@@ -221,7 +230,7 @@ async def _first_output(config: Settings) -> float:
         names = (catalogue.refs, *(catalogue.sf(name) for name in catalogue.sobjects))
         parts = [TopicPartition(name, number) for name in names for number in range(config.kafka.partitions)]
         found = [at for at in (await consumer.offsets_for_times(dict.fromkeys(parts, 0))).values() if at is not None]
-        return min(at.timestamp for at in found) / 1000
+        return float(min(at.timestamp for at in found) / 1000)
     finally:
         await consumer.stop()
 

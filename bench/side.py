@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import faust
 
@@ -22,6 +22,7 @@ from transport.app import create
 from transport.assignment import Assignment, TopicPartition
 from transport.checkpoint import Checkpoint
 from transport.chunk import Chunk
+from transport.consumer import Consumer
 from transport.publisher import Publisher
 
 PARTITIONS: Final = 4
@@ -114,7 +115,7 @@ def chunked(task: Task) -> Any:
         chunk.done()
         seen += len(chunk.records)
         if seen == task.records:
-            while await app.consumer.force_commit():  # outputs, state, offsets: all durable
+            while await cast("Consumer", app.consumer).force_commit():  # outputs, state, offsets: all durable
                 pass
             clock.stop(seen)
 
@@ -220,11 +221,11 @@ def _state(app: Any, task: Task) -> Any:
 def _recovery(app: Any, task: Task) -> Any:
     clock, table = Clock(), _table(app)
 
-    @app.on_partitions_assigned.connect
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
     async def assigned(*_: Any, **__: Any) -> None:
         clock.start()
 
-    @table.on_recover
+    @table.on_recover  # type: ignore[untyped-decorator]
     async def recovered() -> None:
         clock.stop(lambda: len(table))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -65,6 +66,7 @@ def main() -> int:
     parser.add_argument("--case", choices=list(CASES), action="append", help="only this; may be repeated")
     parser.add_argument("--json", action="store_true", help="print every measurement as JSON too")
     given = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic that was just made has no leader for a moment
     cases = given.case or list(CASES)
     if "recovery" in cases and "state" not in cases:
         cases.insert(0, "state")  # it recovers what that has written

@@ -102,8 +102,9 @@ class Comparison:
         found.extend(Mismatch(name, "run") for name in self._runs if _nothing(row.get(name)))
         for name, label, sources, is_custom, test, glue in self._tests:
             bag: Mapping[str, str | None] = custom if is_custom else fields
-            tidied = [text for text in (_tidy(bag.get(source)) for source in sources) if text]
-            if not test(glue.join(tidied) if tidied else None, row.get(name)):
+            tidied = [_tidy(bag.get(source)) for source in sources]
+            wanted = tidied[0] if len(tidied) == 1 else glue.join(text for text in tidied if text)
+            if not test(wanted or None, row.get(name)):
                 found.append(Mismatch(name, label))
         for name, column, stand_in in self._parents:
             if not self._linked(reference, fields, column, stand_in, row.get(name), parent_of):
@@ -160,7 +161,7 @@ def _tidy(text: str | None) -> str:
     """What a text is once stored: storable characters, one kind of line end, no blanks around."""
     if text is None:
         return ""
-    if text and (min(text) < " " or max(text) > "~"):
+    if not (text.isascii() and text.isprintable()):
         kept: list[str] = []
         before = ""
         for character in text:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rocksdict import Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
 _MARK: Final = b"\xff\xffmark"
 _FORM: Final = struct.Struct(">qq")
-_WRITE_BUFFER: Final = 16 << 20
+# A worker has a file for each table and partition it owns: what each may hold in memory has to be little.
+_WRITE_BUFFER: Final = 2 << 20
+_BLOCKS: Final = Cache(32 << 20)  # shared by all files of the process
 
 
 UNTRUSTED: Final = -1
@@ -47,6 +49,10 @@ class Store:
         options.set_write_buffer_size(_WRITE_BUFFER)
         options.set_max_write_buffer_number(2)
         options.set_keep_log_file_num(2)
+        blocks = BlockBasedOptions()
+        blocks.set_block_cache(_BLOCKS)
+        blocks.set_bloom_filter(10, block_based=False)  # most keys that are asked for are new
+        options.set_block_based_table_factory(blocks)
         try:
             return Rdict(str(self._path), options)
         except Exception as exc:

@@ -37,11 +37,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FETCH_TIMEOUT: Final = 0.2  # seconds: how long a fetch may keep the loop from a partition that has just got room
+_COORDINATION_SECONDS: Final = 1.0
 _REVOKE_COMMIT_TIMEOUT: Final = 5.0  # seconds: well under the rebalance timeout, which the whole group waits for
 
 
 class OffsetsExpired(RuntimeError):  # noqa: N818
     """The committed offset lies below the log's start: messages were deleted before they were processed."""
+
+
+class CoordinationLost(RuntimeError):  # noqa: N818
+    """aiokafka's coordination with the group has ended on an error of its own: this member would sit in the group and never work again."""
 
 
 class Stalled(RuntimeError):  # noqa: N818
@@ -251,6 +256,16 @@ class Consumer(driver.Consumer):
             with contextlib.suppress(TimeoutError, KafkaError):
                 await asyncio.wait_for(self._commit_with({tp: head}, {tp: suspicion.encode()}), _REVOKE_COMMIT_TIMEOUT)
         await self.crash(exc)
+
+    @Service.task
+    async def _coordination_watch(self) -> None:
+        """Aiokafka logs the end of its coordination routine and goes on without it (0.14, `GroupCoordinator._coordination_routine`)."""
+        while not self.should_stop:
+            await self.sleep(_COORDINATION_SECONDS)
+            consumer = self._thread._consumer
+            routine = getattr(consumer._coordinator, "_coordination_task", None) if consumer is not None else None
+            if routine is not None and routine.done() and not self.should_stop:
+                await self.crash(CoordinationLost("the coordination with the consumer group has ended; starting anew"))
 
     @Service.task
     async def _watchdog(self) -> None:

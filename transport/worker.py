@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 EXIT_CRASHED: Final = 70  # EX_SOFTWARE: start me again
 _STOP_SECONDS: Final = 20.0
-_GARBAGE_AFTER: Final = 50_000  # new objects: Python's own 700 costs a tenth of the time
+_GARBAGE_AFTER: Final = 20_000  # new objects: Python's own 700 costs a tenth of the time
 _OURS: Final = frozenset({"agents", "connectors", "cutover", "mapping", "state", "topics", "transport"})
 """Packages whose exceptions hold no values by rule; aiokafka's know nothing of what a record means."""
 
@@ -42,10 +42,18 @@ async def serve(app: App) -> int:
     app.finalize()
     # What the imports made stays for good; and thousands of records under way are no garbage, however often one looks.
     gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER, 20, 20)
-    await app.start()
+    gc.set_threshold(_GARBAGE_AFTER, 10, 10)
+    starting = asyncio.ensure_future(app.start())
     waits = [asyncio.ensure_future(wait) for wait in (stop.wait(), app._crashed.wait(), app._stopped.wait())]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({starting, *waits}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        starting.result()
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    elif stop.is_set():
+        log.info(
+            "%s is told to stop while it starts", app.conf.id
+        )  # perhaps it waits for a broker that does not answer
+        _leave(0)
     for wait in waits:
         wait.cancel()
     reason = app.crash_reason

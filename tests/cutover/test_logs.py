@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from connectors.errors import BadCredentials
-from cutover.logs import WithoutValues
+from transport.worker import without_values
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def logger(lines: list[str]) -> logging.Logger:
             lines.append(self.format(record))
 
     handler = Keep()
-    handler.addFilter(WithoutValues())
+    handler.addFilter(without_values)
     logger = logging.getLogger("tests.cutover.logs")
     logger.handlers.clear()
     logger.propagate = False
@@ -36,7 +36,7 @@ def test_a_librarys_exception_is_named_and_placed_and_not_quoted(logger: logging
         int("Maynard46")
     except ValueError as error:
         logger.exception("Crashed reason=%r", error)  # noqa: TRY401 - as mode says it
-    assert lines[0].startswith("Crashed reason=ValueError at test_logs.py:")
+    assert "ValueError at test_logs.py:" in lines[0]
     assert "Maynard46" not in lines[0]
     assert "Traceback" not in lines[0]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -24,7 +24,7 @@ ALL = [
     *("batch-planned", "job-created", "job-id-durable", "job-uploaded", "job-closed", "job-complete", "results-read"),
     *("collections-sent", "batch-sent", "audit-durable", "rows-durable"),
 ]
-QUICK = ["job-created", "job-uploaded", "job-complete", "collections-sent", "rows-durable"]
+QUICK = ["job-id-durable", "job-complete", "collections-sent", "rows-durable"]
 POINTS = ALL if os.environ.get("CHAOS") == "1" else QUICK
 ROWS = 120
 
@@ -45,6 +45,14 @@ async def loading(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -
             yield pipeline
         finally:
             pipeline.kill()
+
+
+@pytest.fixture(autouse=True)
+def _no_loader_is_left(loading: Pipeline) -> Iterator[None]:
+    yield
+    if loading.processes["deliver"].poll() is None:
+        loading.processes["deliver"].kill()
+        loading.processes["deliver"].wait()
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,9 @@ async def test_a_dirty_practice_arrives_whole_is_verified_and_adds_up(moved: Pip
     rejected = {one["reference"] for one in await moved.rejects() if one["stage"] in {"map", "load"}}
     assert refused <= references - contacts.keys() <= rejected
     operations = await moved.operations("patient:700001")
-    assert [one["outcome"] for one in operations if one["outcome"]] == ["loaded"]
+    outcomes = [one["outcome"] for one in operations if one["outcome"]]
+    assert outcomes[-1] == "loaded"
+    assert set(outcomes) <= {"held", "loaded"}, "held it was only while its stand-in was slow to come"
     assert "verify" in {one["what"] for one in operations}
 
 

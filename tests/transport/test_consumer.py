@@ -44,7 +44,7 @@ class Bench:
             "PROBE_BOOTSTRAP": self.bootstrap,
             "PROBE_PREFIX": self.prefix,
             "PROBE_DATA": str(self.directory),
-            "PROBE_WORKER": f"probe-{len(self.processes)}",
+            "PROBE_WORKER": "probe",  # the same over restarts, so that no session has to time out
         }
         with self.log.open("ab") as log:
             process = subprocess.Popen(
