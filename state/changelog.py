@@ -46,13 +46,16 @@ class Changelog:
             for key, value in changes.items()
         ]
 
-    async def claim(self, store: Store, partition: int, still: Callable[[], None]) -> int:
+    async def claim(
+        self, store: Store, partition: int, still: Callable[[], None], moved: Callable[[], None] = lambda: None
+    ) -> int:
         """Brings ``store`` up to date and claims the partition.
 
         Arguments:
             store: its file; moved forward, or rebuilt when it can't be trusted.
             partition: which.
             still: raises when the assignment is stale; called between steps.
+            moved: called whenever records were read, so that the watchdog sees a long recovery move.
 
         Returns:
             The epoch to write under.
@@ -76,7 +79,7 @@ class Changelog:
                 # The topic was made anew, its head was deleted, or somebody else wrote among us (`UNTRUSTED`): the file says
                 # nothing about what lies there now.
                 store.wipe()
-            await self._read(consumer, tp, store, end, still)
+            await self._read(consumer, tp, store, end, still, moved)
             while True:
                 epoch = store.mark().epoch + 1
                 still()
@@ -86,16 +89,22 @@ class Changelog:
                 await self._publisher.settle([claim])
                 still()
                 offset = claim.result().offset
-                await self._read(consumer, tp, store, offset, still)
+                await self._read(consumer, tp, store, offset, still, moved)
                 if store.mark().epoch < epoch:
-                    await self._read(consumer, tp, store, offset + 1, still)
+                    await self._read(consumer, tp, store, offset + 1, still, moved)
                     return epoch
                 # Somebody who read to the same end has claimed the same epoch before us: it is theirs.
         finally:
             await consumer.stop()
 
     async def _read(
-        self, consumer: AIOKafkaConsumer, tp: TopicPartition, store: Store, end: int, still: Callable[[], None]
+        self,
+        consumer: AIOKafkaConsumer,
+        tp: TopicPartition,
+        store: Store,
+        end: int,
+        still: Callable[[], None],
+        moved: Callable[[], None],
     ) -> None:
         position, epoch = store.mark()
         consumer.seek(tp, position)
@@ -115,6 +124,8 @@ class Changelog:
             position = max(position, min(end, await consumer.position(tp)))
             still()
             store.write(changes, position, epoch)
+            if fetched:
+                moved()
 
 
 def _headers(epoch: int) -> list[tuple[str, bytes]]:

@@ -17,7 +17,7 @@ from state.changelog import Changelog
 from state.staged import SEPARATOR, Layer, Staged
 from state.store import UNTRUSTED, Store
 from transport import failpoint
-from transport.assignment import Assignment, StaleAssignment
+from transport.assignment import Assignment, StaleAssignment, TopicPartition
 from transport.chunk import Chunk
 from transport.publisher import Publisher
 
@@ -184,7 +184,8 @@ class StateTable:
             store = self._stores.get(partition)
             if store is None:
                 store = self._stores[partition] = Store(self._directory / str(partition))
-            epoch = await self._changelog.claim(store, partition, assignment.check)
+            source = TopicPartition(self.source, partition)
+            epoch = await self._changelog.claim(store, partition, assignment.check, lambda: assignment.touch(source))
             assignment.check()
             self._partitions[partition] = Partition(partition, store, assignment, epoch)
 

@@ -270,19 +270,25 @@ class Consumer(driver.Consumer):
     @Service.task
     async def _watchdog(self) -> None:
         limit = self.app.stall_seconds
+        assigned_at = time.monotonic()
         while not self.should_stop:
             await self.sleep(limit / 8)
-            assignment = self.current
+            assignment, before = self.current, time.monotonic() - limit
             if assignment is not None:
-                stuck = list(self._stuck(assignment, time.monotonic() - limit))
-                if stuck:
-                    await self.crash(Stalled(f"no progress for {limit:.0f} s on {', '.join(stuck)}"))
+                assigned_at = time.monotonic()
+            stuck = list(self._stuck(assignment, before)) if assignment is not None else []
+            if assigned_at < before:
+                stuck = ["the group: it gives this member no assignment"]
+            if stuck:
+                await self.crash(Stalled(f"no progress for {limit:.0f} s on {', '.join(stuck)}"))
 
     def _stuck(self, assignment: Assignment, before: float) -> Iterable[str]:
         consumer = self._thread._ensure_consumer()
-        for tp in assignment.opened:
-            mark = assignment.watermarks[tp]
+        for tp, mark in assignment.watermarks.items():
             if mark.changed_at > before:
+                continue
+            if tp not in assignment.opened:
+                yield f"{tp.topic}[{tp.partition}] (its state is not recovered)"
                 continue
             end = consumer.highwater(cast("Any", tp))
             if mark.unfinished_records:
