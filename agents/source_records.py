@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -17,7 +17,19 @@ from topics.messages import Position
 
 _NEAR: Final = 2000  # offsets: further apart, a seek is cheaper than reading what lies between
 _FETCH_BYTES: Final = 1 << 20
-_REMEMBERED: Final = 20_000  # records of about 1 kB
+_REMEMBERED: Final = 40_000  # records of about half a kB
+
+
+Place = tuple[str, int, int]
+"""Topic, partition, offset."""
+
+
+class SourceRecord(NamedTuple):
+    """What is kept of a fetched record."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
 
 
 class SourceRecords:
@@ -34,7 +46,7 @@ class SourceRecords:
             max_partition_fetch_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=50,
         )
-        self._recent: dict[tuple[str, int, int], Any] = {}  # oldest first
+        self._recent: dict[Place, SourceRecord] = {}  # oldest first
 
     async def start(self) -> None:
         await self._consumer.start()
@@ -42,9 +54,9 @@ class SourceRecords:
     async def stop(self) -> None:
         await self._consumer.stop()
 
-    async def read(self, positions: Iterable[Position]) -> dict[tuple[str, int, int], Any]:
-        """The records (aiokafka ``ConsumerRecord``) at ``positions``, by (topic, partition, offset); one that was deleted is missing."""
-        found: dict[tuple[str, int, int], Any] = {}
+    async def read(self, positions: Iterable[Position]) -> dict[Place, SourceRecord]:
+        """The records at ``positions``, by (topic, partition, offset); one that was deleted is missing."""
+        found: dict[Place, SourceRecord] = {}
         missing: dict[TopicPartition, set[int]] = defaultdict(set)
         for position in positions:
             place = (position["topic"], position["partition"], position["offset"])
@@ -57,7 +69,7 @@ class SourceRecords:
             await self._fetch({tp: sorted(offsets) for tp, offsets in missing.items()}, found)
         return found
 
-    async def _fetch(self, missing: dict[TopicPartition, list[int]], found: dict[tuple[str, int, int], Any]) -> None:
+    async def _fetch(self, missing: dict[TopicPartition, list[int]], found: dict[Place, SourceRecord]) -> None:
         self._consumer.assign(list(missing))
         starts = await self._consumer.beginning_offsets(list(missing))
         left = {tp: [offset for offset in offsets if offset >= starts[tp]] for tp, offsets in missing.items()}
@@ -66,13 +78,17 @@ class SourceRecords:
             self._consumer.seek(tp, offsets[0])
         while left:
             fetched = await self._consumer.getmany(*left, timeout_ms=5000)
-            if not fetched:
-                return  # past the end: what is wanted is not there (any more)
+            if not fetched:  # past the end, or the broker is slow: a row must not stay unverified for that
+                ends = await self._consumer.end_offsets(list(left))
+                left = {tp: [offset for offset in left[tp] if offset < ends[tp]] for tp in left}
+                left = {tp: offsets for tp, offsets in left.items() if offsets}
             for tp, records in fetched.items():
                 wanted, position = set(left[tp]), records[-1].offset + 1
                 for record in records:
                     to = found if record.offset in wanted else self._recent
-                    to[record.topic, record.partition, record.offset] = record
+                    to[record.topic, record.partition, record.offset] = SourceRecord(
+                        record.topic, record.key, record.value
+                    )
                 left[tp] = [offset for offset in left[tp] if offset >= position]
                 if not left[tp]:
                     del left[tp]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Final
 
-BENCHMARKS: Final = ("transport", "pipeline", "memory")
+BENCHMARKS: Final = ("transport", "pipeline", "memory", "steps")
 _USUAL: Final = ("transport", "pipeline")  # memory takes many minutes
 
 
