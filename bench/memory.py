@@ -71,7 +71,7 @@ async def _move(patients: int, longest: float) -> dict[str, Any]:
     """Moves a whole practice and tells what each process holds when everything is settled and verified."""
     with tempfile.TemporaryDirectory(prefix="carryover-bench-") as name, LocalKafka() as kafka:
         directory = Path(name)
-        with SandboxProcess(patients=patients, practices=practices_for(patients)) as sandbox:
+        with SandboxProcess(patients=patients, practices=practices_for(patients), resources="core") as sandbox:
             prefix = f"bench-{int(time.time())}."
             variables = environment(kafka.bootstrap, prefix, sandbox.salesforce, sandbox.visual_practice, directory)
             config = settings(variables)

@@ -17,6 +17,7 @@ import click
 
 if TYPE_CHECKING:
     from sandbox.server import Options
+    from sandbox.visual_practice.generator import Sizes
 
 DEFAULT_DIR = Path(".local/sandbox")
 CARD = "sandbox.json"  # in the data directory: the line that `up --json` prints
@@ -49,23 +50,60 @@ def sandbox() -> None:
 @click.option("--patients", default=500, show_default=True, help="Patients to generate.")
 @click.option("--practices", default=20, show_default=True, help="Practices to generate.")
 @click.option("--seed", default=7, show_default=True, help="Same seed and sizes, same practice.")
-@click.option("--dirty/--clean", default=True, show_default=True, help="Whether the generated data has dirty values.")
+@click.option("--records", type=int, help="About how many records of all kinds, instead of patients and practices.")
+@click.option(
+    "--dirty",
+    is_flag=False,
+    flag_value="usual",
+    default="usual",
+    show_default=True,
+    help="Kinds of dirt by name, or usual, all, none, clean; `sandbox dirt` lists them.",
+)
+@click.option("--clean", is_flag=True, help="The same as --dirty clean.")
+@click.option("--resources", default="all", show_default=True, help="What to make: all, core, or names with commas.")
+@click.option("--wide", is_flag=True, help="More fields in patients, practices and invoices.")
+@click.option("--profile", help="How Visual Practice speaks: page, cursor, mixed, and switches like ids=long.")
 @click.option("--org-rows", default=0, show_default=True, help="Records that the org already has.")
 @click.option("--without-fields", is_flag=True, help="An org without the custom fields.")
 @click.option("--requests-per-minute", type=int, help="Rate limit of Visual Practice; none if not given.")
-def up(
-    as_json: bool, patients: int, practices: int, seed: int, dirty: bool, without_fields: bool, **given: Any
-) -> None:
+@click.option(
+    "--rate-variant",
+    type=click.Choice(["retry_after", "reset", "silent", "hourly"]),
+    default="retry_after",
+    show_default=True,
+    help="How the limit is told; hourly counts by the hour.",
+)
+def up(as_json: bool, without_fields: bool, **given: Any) -> None:
     """Starts the servers and serves until SIGTERM or SIGINT.
 
     The data directory is filled when it is new and used as it is when it is not: sizes and seed then mean nothing.
     """
     from sandbox.server import Options  # noqa: PLC0415  (the product mounts these commands: its start stays quick)
-    from sandbox.visual_practice.generator import Sizes  # noqa: PLC0415
 
     given["data_dir"] = given["data_dir"] or Path(tempfile.mkdtemp(prefix="carryover-sandbox-"))
-    options = Options(fields=not without_fields, sizes=Sizes(patients, practices, seed, dirty), **given)
+    options = Options(fields=not without_fields, sizes=_sizes(given), **given)
     asyncio.run(_serve(options, as_json=as_json))
+
+
+def _sizes(given: dict[str, Any]) -> "Sizes":
+    """Takes what says how big the practice is out of the options."""
+    from sandbox.visual_practice import dirt  # noqa: PLC0415
+    from sandbox.visual_practice.generator import Sizes, resources  # noqa: PLC0415
+    from sandbox.visual_practice.profile import Profile  # noqa: PLC0415
+
+    patients, practices, records = (given.pop(name) for name in ("patients", "practices", "records"))
+    clean, dirty = given.pop("clean"), given.pop("dirty")
+    try:
+        Profile.parse(given["profile"] or "")
+        more = {
+            "seed": given.pop("seed"),
+            "dirty": dirt.CLEAN if clean else dirt.chosen(dirty),
+            "wide": given.pop("wide"),
+            "resources": resources(given.pop("resources")),
+        }
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return Sizes.of_records(records, **more) if records else Sizes(patients, practices, **more)
 
 
 async def _serve(options: "Options", *, as_json: bool) -> None:
@@ -180,6 +218,19 @@ def mutate(
     for key, amount in sorted(done.items()):
         click.echo(f"{key:<18} {amount}")
     click.echo(f"{sum(done.values())} changes in {time.monotonic() - began:.1f} s")
+
+
+@sandbox.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def dirt(as_json: bool) -> None:
+    """Lists the kinds of dirt that `up --dirty` takes."""
+    from sandbox.visual_practice.dirt import CLEAN, KINDS, USUAL  # noqa: PLC0415
+
+    if as_json:
+        click.echo(json.dumps(KINDS))
+        return
+    for name, about in sorted(KINDS.items()):
+        click.echo(f"{'clean' if name in CLEAN else 'usual' if name in USUAL else '':<6} {name:<24} {about}")
 
 
 @sandbox.command()

@@ -1,15 +1,39 @@
-"""The servers' clock and the text forms of an instant that each of them uses.
+"""The servers' clocks and the text forms of an instant that each of them uses.
 
-Owns formatting only. Visual Practice ticks in whole seconds; Salesforce shows milliseconds that are always zero.
+Owns reading, setting wrong and formatting. Visual Practice ticks in whole seconds; Salesforce shows milliseconds that
+are always zero. Both run with the machine's clock until a fault sets one of them wrong.
 """
 
 import time
 from datetime import UTC, datetime
+from email.utils import formatdate
+
+_wrong_by = {"salesforce": 0.0, "visual_practice": 0.0}
 
 
 def now() -> float:
-    """The server clock, in seconds since 1970 (UTC)."""
-    return time.time()
+    """Salesforce's clock, in seconds since 1970 (UTC)."""
+    return time.time() + _wrong_by["salesforce"]
+
+
+def practice_now() -> float:
+    """Visual Practice's clock, in seconds since 1970 (UTC)."""
+    return time.time() + _wrong_by["visual_practice"]
+
+
+def set_wrong(server: str, seconds: float) -> None:
+    """Sets the clock of `salesforce` or `visual_practice` ahead by that much, behind when negative, right when 0."""
+    _wrong_by[server] = seconds
+
+
+def wrong_by(server: str) -> float:
+    """How far that server's clock is ahead, in seconds."""
+    return _wrong_by[server]
+
+
+def date_header(server: str) -> str:
+    """The `Date` of an answer by that server's clock."""
+    return formatdate(time.time() + _wrong_by[server], usegmt=True)
 
 
 def practice_text(instant: float) -> str:

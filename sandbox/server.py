@@ -18,8 +18,11 @@ from sandbox.salesforce.application import application as salesforce_application
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.routes.context import SERVICES
 from sandbox.visual_practice import admin, generator, synthea
+from sandbox.visual_practice.allowance import Allowance
 from sandbox.visual_practice.application import application as practice_application
 from sandbox.visual_practice.generator import Sizes
+from sandbox.visual_practice.profile import Profile
+from sandbox.visual_practice.serving import KEPT_PROFILE
 from sandbox.visual_practice.storage import Storage
 
 LONGEST_LINE = 64 * 1024  # bytes of a request line; the Salesforce application refuses earlier, in its own words
@@ -42,6 +45,8 @@ class Options:
     org_rows: int = 0
     fields: bool = True
     requests_per_minute: int | None = None
+    rate_variant: str = "retry_after"
+    profile: str | None = None
 
 
 class Servers:
@@ -101,7 +106,8 @@ class Servers:
         self._closing.append(storage)
         await asyncio.to_thread(_fill, storage, options)
         api_key = storage.setting("api_key") or ""
-        app = practice_application(storage, api_key, Faults(options.sizes.seed), options.requests_per_minute)
+        allowance = Allowance(options.requests_per_minute, options.rate_variant)
+        app = practice_application(storage, api_key, Faults(options.sizes.seed), allowance)
         admin.add_routes(app)
         port = await self._bind(await self._listen(app), options.port_visual_practice)
         return {"url": f"http://{options.host}:{port}", "api_key": api_key}
@@ -131,6 +137,9 @@ class Servers:
 
 def _fill(storage: Storage, options: Options) -> None:
     """Writes the practice once; a fill that was killed is thrown away and done again."""
+    if options.profile is not None:
+        with storage.writing() as connection:
+            storage.remember(connection, KEPT_PROFILE, Profile.parse(options.profile).text)
     state = storage.setting("filled")
     if state == "yes":
         return
@@ -139,6 +148,7 @@ def _fill(storage: Storage, options: Options) -> None:
             storage.empty(connection)
         storage.remember(connection, "filled", "no")
         storage.remember(connection, "api_key", storage.setting("api_key") or f"vp-{secrets.token_hex(16)}")
+    storage.set_wide(wide=options.sizes.is_wide)
     if options.practice in {"synthea", "both"}:
         synthea.write(storage, options.synthea or synthea.FILES)
     if options.practice in {"generated", "both"}:

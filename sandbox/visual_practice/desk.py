@@ -39,7 +39,7 @@ class Desk:
         dice = self._dice if seed is None else random.Random(seed)
         changes: list[dict[str, Any]] = []
         with self._storage.writing() as connection:
-            at_ms = int(clock.now() * 1000)
+            at_ms = int(clock.practice_now() * 1000)
             shift = _Shift(self._storage, connection, dice, clock.practice_text(at_ms / 1000))
             jobs = [
                 *(shift.edit for _ in range(work.edits)),

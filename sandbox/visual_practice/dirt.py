@@ -1,85 +1,116 @@
-"""Dirty values: the kinds of nonsense that a practice's own data holds after years of use.
+"""The catalogue of dirt: every kind of nonsense that a practice's own data holds after years of use, by name.
 
-Owns which values and how often. Rates are per record and small; a few extreme ones are placed by position, so that
-even a small practice has one. Called by the generator, only when dirt is asked for.
+Owns the names, what each means, which are usual, and how a choice is written. What they do to a record is in `soil`
+(the usual ones), `spoilers` (the others) and `tangles` (those between records). Called by the generator and the
+command line.
 """
 
-import random
-from collections.abc import Callable
+from typing import Final
 
-from sandbox.visual_practice.schema import Record
-
-Spoiler = Callable[[Record, random.Random], None]
-
-LONG_NOTE = 40_000  # characters; a Salesforce long text field of the usual size takes 32,000
-ODD_NOTES = (
-    'Said "no", twice',
-    "line one\nline two\r\nline three",
-    "a, b; c\td | e",
-    "happy 😀 patient 👩‍👩‍👧",
-    "  leading and trailing  ",
-    "<p>Seen <b>today</b> &amp; well</p>",
-    "=1+1",
-    "-",
-    "null",
-    "#N/A",
-    "'; DROP TABLE patients; --",
-    "right-to-left: مرحبا, and a zero\u200bwidth blank",
-    "\\N \\n backslashes \\",
-    "",
+TRAITS: Final = {  # not dirt, but true of every practice unless `none` is asked for
+    "accents": "names with accents, apostrophes and letters beyond ASCII",
+    "family_emails": "members of a family share one e-mail",
+    "no_practice": "1 % of the patients belong to no practice",
+}
+USUAL_KINDS: Final = {
+    "dangling_practices": "0.5 % of the patients belong to a practice that does not exist",
+    "html_notes": "markup and entities in plain text",
+    "mixed_line_ends": "LF, CRLF and both in one text",
+    "quotes_in_text": "quotes, commas, semicolons, tabs, bars and backslashes in text",
+    "emoji": "emoji, joined ones too, in notes and names",
+    "formulas": "text that a spreadsheet or a database would take for a command",
+    "null_words": 'texts that look like nothing: "null", "#N/A", "-"',
+    "odd_scripts": "text from right to left, blanks of no width",
+    "blank_texts": "empty text, and blanks around text",
+    "control_characters": "a NUL in the notes of one patient",
+    "endless_notes": "two notes of 40,000 characters",
+    "placeholder_emails": "none@none.com, n/a, unknown",
+    "invalid_emails": "e-mails that are none",
+    "several_emails": "two e-mails in one field",
+    "spaced_emails": "blanks around an e-mail",
+    "worded_phones": '"call mum" as a phone number',
+    "phone_extensions": '"ext. 12" in a phone number',
+    "placeholder_phones": "0000000000",
+    "several_phones": "two numbers in one field",
+    "empty_phones": "an empty text where others have null",
+    "missing_surnames": "a surname that is null, empty or blank",
+    "zero_dates": "0001-01-01 for no date",
+    "no_birth_date": "a birth date that is null",
+    "spaced_names": "blanks around a first name",
+    "quoted_names": 'a surname with "Junior" in quotes',
+    "multiline_addresses": "a line break inside an address",
+    "odd_preferred_names": "markup, emoji, commas as a preferred name",
+    "endless_names": "a surname of 105 characters",
+}
+FURTHER_KINDS: Final = {
+    "empty_for_null": "an empty text where a time or a reference is missing",
+    "absent_fields": "a record that lacks a field altogether",
+    "zero_references": '"0" for a reference to nothing',
+    "long_ids": "ids of 16 digits, above 2^53",
+    "merged_patients": "an old id, deleted, that was merged into a new one",
+    "merge_chains": "an id merged into one that was merged itself",
+    "duplicate_patients": "the same person twice, with different ids",
+    "duplicate_mrns": "one MRN for two patients",
+    "deleted_records": "records of every resource that are already in the feed of deletions",
+    "undeleted_records": "records deleted once and back since, with a newer time of change",
+    "archived_records": "patients in the archive, in no listing",
+    "float_amounts": "an amount as a number with a fraction",
+    "three_decimals": "an amount with three decimals",
+    "cent_amounts": "an amount in cents, as a whole number",
+    "currency_amounts": '"$1,234.50"',
+    "bracketed_amounts": '"(25.00)" for minus 25',
+    "local_times": "a time of a visit without a zone",
+    "clock_gaps": "a local time that does not exist, when clocks go forward",
+    "clock_overlaps": "a local time that exists twice, when clocks go back",
+    "reversed_times": "a visit that ends before it starts",
+    "two_digit_years": '"03/07/68"',
+    "us_dates": '"03/07/1968"',
+    "future_births": "a birth date that is yet to come",
+    "pattern_durations": 'a duration as "//XXXX//", five minutes a sign',
+    "empty_codes": "an empty status",
+    "custom_codes": "a status that the practice made up",
+    "numeric_codes": "a status as a number, with its text beside it",
+    "text_booleans": '"true", "false", "1", "Yes", "X" for a yes or no',
+    "opt_out_flags": "a refusal of mail where others have a consent to it",
+    "capital_names": "A NAME IN CAPITALS",
+    "comma_names": '"Smith, John" as a surname',
+    "numbered_names": '"Maynard46"',
+    "decomposed_accents": "accents as characters of their own (NFD)",
+    "short_postcodes": "a postcode that lost its leading zero",
+    "empty_postcodes": "an empty postcode",
+    "state_names": "the name of a state where others have its code",
+    "orphan_appointments": "a visit of no patient, or of one that does not exist",
+    "providers_without_email": "a provider whose user has no e-mail",
+    "shared_provider_emails": "two providers whose users share one e-mail",
+    "many_children": "a patient with 10,001 visits",
+    "guarantor_cycles": "patients who are each other's guarantor, or their own",
+    "practice_cycles": "practices that are each other's parent, in a circle of three",
+    "self_parents": "a practice that is its own parent",
+    "empty_documents": "a document of 0 bytes",
+    "huge_documents": "a document of more than 2 GB",
+    "same_filenames": "documents of one patient with one name",
+    "wrong_content_types": "a content type that the content is not of",
+    "missing_contents": "a document whose content is gone (404)",
+    "worded_numbers": 'a numeric result such as "<0.5" or "5,4"',
+}
+KINDS: Final = {**TRAITS, **USUAL_KINDS, **FURTHER_KINDS}
+CLEAN: Final = frozenset(TRAITS)
+USUAL: Final = frozenset({**TRAITS, **USUAL_KINDS})
+WIDE: Final = frozenset(  # they need fields that only a wide practice has
+    {"empty_for_null", "merged_patients", "merge_chains", "numeric_codes", "opt_out_flags", "guarantor_cycles"}
 )
-ODD_EMAILS = (
-    "none@none.com",
-    "n/a",
-    "unknown",
-    "not an e-mail",
-    "a@b",
-    "two@x.example;three@x.example",
-    " spaced@mail.example ",
-)
-ODD_PHONES = ("n/a", "call mum", "+61 (0)2 9999 0000 ext. 12", "0000000000", "02 9999 0000 / 02 9999 0001", "")
-NO_DATE = "0001-01-01"
-NUL_AT, LONG_AT = 37, (53, 1_753)  # positions (0-based) of the records that get the extreme notes
+_SETS: Final = {"all": frozenset(KINDS), "usual": USUAL, "clean": CLEAN, "none": frozenset[str]()}
 
 
-def _of(field: str, values: tuple[str | None, ...]) -> Spoiler:
-    def spoil(record: Record, dice: random.Random) -> None:
-        record[field] = dice.choice(values)
+def chosen(text: str) -> frozenset[str]:
+    """The kinds that a comma-separated list of names and of the sets `all`, `usual`, `clean`, `none` means.
 
-    return spoil
-
-
-def _around(field: str, pattern: str) -> Spoiler:
-    def spoil(record: Record, _: random.Random) -> None:
-        record[field] = pattern.format(record[field])
-
-    return spoil
-
-
-SPOILERS: tuple[tuple[float, Spoiler], ...] = (  # share of the records, what happens to them
-    (0.05, _of("notes", ODD_NOTES)),
-    (0.015, _of("email", ODD_EMAILS)),
-    (0.015, _of("mobile_phone", ODD_PHONES)),
-    (0.002, _of("last_name", ("", None, "   "))),
-    (0.003, _of("date_of_birth", (NO_DATE,))),
-    (0.005, _of("date_of_birth", (None,))),
-    (0.01, _around("first_name", " {} ")),
-    (0.005, _around("last_name", '{} "Junior"')),
-    (0.005, _around("address_1", "{},\nrear entrance")),
-    (0.005, _of("preferred_name", ("😀", "Bob, the", "<b>Al</b>"))),
-    (0.0003, _of("last_name", ("Wolfeschlegelsteinhausenbergerdorff" * 3,))),
-)
-
-
-def soil(record: Record, position: int, dice: random.Random) -> None:
-    """Spoils a patient in place, or leaves it; a dozen in a hundred get something."""
-    roll = dice.random()
-    for share, spoil in SPOILERS:
-        roll -= share
-        if roll < 0:
-            spoil(record, dice)
-            break
-    if position == NUL_AT:
-        record["notes"] = "before\x00after"
-    elif position in LONG_AT:
-        record["notes"] = ("Long history. " * (LONG_NOTE // 14 + 1))[:LONG_NOTE]
+    Raises:
+        ValueError: A name is unknown; the text says which.
+    """
+    found: frozenset[str] = frozenset()
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name not in KINDS and name not in _SETS:
+            raise ValueError(f"there is no dirt called {name}")
+        found |= _SETS.get(name, frozenset({name}))
+    return found

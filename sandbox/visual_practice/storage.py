@@ -1,7 +1,7 @@
 """Keeps the records of a practice, ready to be answered: each as the JSON text that goes out.
 
-Owns the tables, the order of listings, counts, and what deleting and undeleting mean. Knows no HTTP. Called by the
-handlers, the generator and the desk.
+Owns the tables, the order of listings, counts, and what deleting, archiving and their undoing mean. Knows no HTTP and
+no profile. Called by the handlers, the generator and the desk.
 
 A listing is read by index. A page that follows one already read seeks from that page's last row instead of counting
 rows from the start, as long as nothing was written in between.
@@ -16,32 +16,43 @@ from typing import NamedTuple
 import orjson
 
 from sandbox.database import Database
-from sandbox.visual_practice.anchors import Anchors, Listing
+from sandbox.visual_practice.anchors import Anchors, Key, Listing
 from sandbox.visual_practice.schema import BY_NAME, RESOURCES, Record, Resource, complete
 
 NOT_NUMERIC = -1  # sorts ids that are no numbers before all that are
+ORDINARY_IDS = 10**12  # new ids stay below; a few dirty ones lie above
 SELECTIVE = 4  # a delta smaller than 1/4 of the table is read by its own index and sorted
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS {name} (
   id TEXT NOT NULL UNIQUE, number INTEGER NOT NULL, updated_at TEXT NOT NULL, body BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS {name}_by_id ON {name} (number, id, updated_at);
-CREATE INDEX IF NOT EXISTS {name}_by_time ON {name} (updated_at, number, id);
 CREATE TABLE IF NOT EXISTS {name}_deleted (
   id TEXT NOT NULL UNIQUE, number INTEGER NOT NULL, deleted_at TEXT NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS {name}_deleted_by_time ON {name}_deleted (deleted_at, number, id);
+CREATE TABLE IF NOT EXISTS {name}_archived (
+  id TEXT NOT NULL UNIQUE, number INTEGER NOT NULL, archived_at TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS {name}_archived_by_time ON {name}_archived (archived_at, number, id);
 """
+INDEXES = """
+CREATE INDEX IF NOT EXISTS {name}_by_id ON {name} (number, id, updated_at);
+CREATE INDEX IF NOT EXISTS {name}_by_time ON {name} (updated_at, number, id);
+"""
+BINS = ("deleted", "archived")  # where a record may be instead of in its listing
 COMMON = """
 CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, live INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
-class Page(NamedTuple):
-    """One page of a listing: the records as JSON texts, and how many the whole listing has."""
+Row = tuple[bytes | None, str, str, int]  # the JSON text (None when it was not asked for), id, updated_at, number
 
-    bodies: list[bytes]
+
+class Page(NamedTuple):
+    """One page of a listing: its rows, how many the whole listing has, and the key of the last row of a full page."""
+
+    rows: list[Row]
     total: int
+    last: Key | None = None
 
 
 def number_of(identity: str) -> int:
@@ -58,9 +69,11 @@ class Storage:
         with self.database.schema_change() as connection:
             for resource in RESOURCES:
                 connection.executescript(TABLES.format(name=resource.name))
+                connection.executescript(INDEXES.format(name=resource.name))
             connection.executescript(COMMON)
             for resource in RESOURCES:
                 connection.execute("INSERT OR IGNORE INTO tally VALUES (?, 0)", (resource.name,))
+        self.wide = self.setting("wide") == "yes"
 
     def close(self) -> None:
         self.database.close()
@@ -70,8 +83,15 @@ class Storage:
     def page(self, listing: Listing, page: int, per_page: int) -> Page:
         """One page (1-based) of live records; an empty one beyond the end."""
         version = self._anchors.version
-        total = self._total(listing, version)
         start, skip = self._anchors.start(listing, per_page, page)
+        found = self.after(listing, start, per_page, skip, version)
+        if found.last is not None:
+            self._anchors.remember(listing, per_page, page, found.last, version)
+        return found
+
+    def after(self, listing: Listing, start: Key | None, limit: int, skip: int = 0, version: int | None = None) -> Page:
+        """Live records that follow a key in the order of the listing, from its beginning when that is None."""
+        total = self._total(listing, self._anchors.version if version is None else version)
         columns = ("updated_at", "number", "id") if listing.by_time else ("number", "id")
         marks: list[str] = []
         values: list[str | int] = []
@@ -90,26 +110,17 @@ class Storage:
             + (f" WHERE {' AND '.join(marks)}" if marks else "")
             + f" ORDER BY {', '.join(column + direction for column in columns)} LIMIT ? OFFSET ?"
         )
-        rows = self.database.reader().execute(statement, (*values, per_page, skip)).fetchall()
-        if len(rows) == per_page:
-            _, identity, updated_at, number = rows[-1]
-            last = (updated_at, number, identity) if listing.by_time else (number, identity)
-            self._anchors.remember(listing, per_page, page, last, version)
-        return Page([self._shown(row, listing.fields) for row in rows], total)
+        rows = self.database.reader().execute(statement, (*values, limit, skip)).fetchall()
+        if len(rows) < limit or not rows:
+            return Page(rows, total)
+        _, identity, updated_at, number = rows[-1]
+        return Page(rows, total, (updated_at, number, identity) if listing.by_time else (number, identity))
 
     @staticmethod
     def _index(listing: Listing, total: int) -> str:
         if listing.by_time or (listing.since is not None and total < listing.population / SELECTIVE):
             return "time"
         return "id"
-
-    @staticmethod
-    def _shown(row: tuple[bytes | None, str, str, int], fields: tuple[str, ...] | None) -> bytes:
-        body, identity, updated_at, _ = row
-        if fields is None:
-            return body or b""
-        record = orjson.loads(body) if body is not None else {"id": identity, "updated_at": updated_at}
-        return orjson.dumps({name: record.get(name) for name in fields})
 
     def _total(self, listing: Listing, version: int) -> int:
         if listing.since is None:
@@ -143,25 +154,40 @@ class Storage:
         )
         return row[0] if row else None
 
-    def deleted(self, resource: Resource, since: str | None, page: int, per_page: int) -> Page:
-        """One page of what is deleted now: id and instant; an undeleted record is in it no longer."""
+    @staticmethod
+    def written(connection: sqlite3.Connection, resource: Resource, identity: str) -> bytes | None:
+        """A live record as the caller's transaction sees it, or None."""
+        row = connection.execute(f"SELECT body FROM {resource.name} WHERE id = ?", (identity,)).fetchone()  # noqa: S608
+        return row[0] if row else None
+
+    def binned(self, resource: Resource, which: str, since: str | None, page: int, per_page: int) -> Page:
+        """One page of what is deleted (or archived) now, by that instant; the rows' `updated_at` is that instant."""
         reader = self.database.reader()
-        where, values = (" WHERE deleted_at >= ?", (since,)) if since is not None else ("", ())
-        table = f"{resource.name}_deleted"
+        stamp, table = f"{which}_at", f"{resource.name}_{which}"
+        where, values = (f" WHERE {stamp} >= ?", (since,)) if since is not None else ("", ())
         total = reader.execute(f"SELECT count(*) FROM {table}{where}", values).fetchone()[0]  # noqa: S608
         rows = reader.execute(
-            f"SELECT id, deleted_at FROM {table}{where} ORDER BY deleted_at, number, id LIMIT ? OFFSET ?",  # noqa: S608
+            f"SELECT body, id, {stamp}, number FROM {table}{where} ORDER BY {stamp}, number, id LIMIT ? OFFSET ?",  # noqa: S608
             (*values, per_page, (page - 1) * per_page),
         ).fetchall()
-        return Page([orjson.dumps({"id": identity, "deleted_at": at}) for identity, at in rows], total)
+        return Page(rows, total)
+
+    def highest(self, connection: sqlite3.Connection, resource: Resource) -> int:
+        """The highest ordinary id of a resource, live, deleted or archived; 0 when there is none."""
+        found = [
+            connection.execute(f"SELECT max(number) FROM {table} WHERE number < ?", (ORDINARY_IDS,)).fetchone()[0]  # noqa: S608
+            for table in (resource.name, *(f"{resource.name}_{which}" for which in BINS))
+        ]
+        return max(0, *(number or 0 for number in found))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Live and deleted records of each resource, counted, not remembered."""
+        """Live, deleted and archived records of each resource, counted, not remembered."""
         reader = self.database.reader()
         return {
             resource.plural: {
                 "live": reader.execute(f"SELECT count(*) FROM {resource.name}").fetchone()[0],  # noqa: S608
                 "deleted": reader.execute(f"SELECT count(*) FROM {resource.name}_deleted").fetchone()[0],  # noqa: S608
+                "archived": reader.execute(f"SELECT count(*) FROM {resource.name}_archived").fetchone()[0],  # noqa: S608
             }
             for resource in RESOURCES
         }
@@ -175,14 +201,14 @@ class Storage:
         try:
             opening = b"{"
             for resource in sorted(RESOURCES, key=lambda each: each.plural):
-                for suffix, stamp in (("", ""), ("_deleted", ", deleted_at")):
+                for suffix, stamp in (("", ""), ("_archived", ", archived_at"), ("_deleted", ", deleted_at")):
                     yield opening + orjson.dumps(resource.plural + suffix) + b":["
                     separator = b""
                     statement = f"SELECT body{stamp} FROM {resource.name}{suffix} ORDER BY number, id"  # noqa: S608
                     for row in connection.execute(statement):
                         record = orjson.loads(row[0])
                         if stamp:
-                            record["deleted_at"] = row[1]
+                            record[stamp[2:]] = row[1]
                         yield separator + orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
                         separator = b",\n"
                     yield b"]"
@@ -218,11 +244,11 @@ class Storage:
             if known is None:
                 self._add_to_tally(connection, resource, 1)
 
-    @staticmethod
-    def _rows(resource: Resource, records: Iterable[Record]) -> list[tuple[str, int, str, bytes]]:
+    def _rows(self, resource: Resource, records: Iterable[Record]) -> list[tuple[str, int, str, bytes]]:
+        wide = self.wide
         return [
             (record["id"], number_of(record["id"]), record["updated_at"], orjson.dumps(record))
-            for record in (complete(resource, record) for record in records)
+            for record in (complete(resource, record, wide=wide) for record in records)
         ]
 
     @staticmethod
@@ -231,6 +257,21 @@ class Storage:
 
     def delete(self, connection: sqlite3.Connection, resource: Resource, identity: str, at: str) -> bool:
         """Moves a live record to the deleted ones; False when there is none."""
+        return self._bin(connection, resource, "deleted", identity, at)
+
+    def undelete(self, connection: sqlite3.Connection, resource: Resource, identity: str, at: str) -> bool:
+        """Brings a deleted record back, modified at that instant; False when there is none."""
+        return self._unbin(connection, resource, "deleted", identity, at)
+
+    def archive(self, connection: sqlite3.Connection, resource: Resource, identity: str, at: str) -> bool:
+        """Moves a live record to the archive; False when there is none."""
+        return self._bin(connection, resource, "archived", identity, at)
+
+    def unarchive(self, connection: sqlite3.Connection, resource: Resource, identity: str, at: str) -> bool:
+        """Brings a record back from the archive, modified at that instant; False when there is none."""
+        return self._unbin(connection, resource, "archived", identity, at)
+
+    def _bin(self, connection: sqlite3.Connection, resource: Resource, which: str, identity: str, at: str) -> bool:
         row = connection.execute(
             f"DELETE FROM {resource.name} WHERE id = ? RETURNING id, number, body",  # noqa: S608
             (identity,),
@@ -238,21 +279,20 @@ class Storage:
         if row is None:
             return False
         connection.execute(
-            f"INSERT OR REPLACE INTO {resource.name}_deleted VALUES (?, ?, ?, ?)",  # noqa: S608
+            f"INSERT OR REPLACE INTO {resource.name}_{which} VALUES (?, ?, ?, ?)",  # noqa: S608
             (row[0], row[1], at, row[2]),
         )
         self._add_to_tally(connection, resource, -1)
         return True
 
-    def undelete(self, connection: sqlite3.Connection, resource: Resource, identity: str, at: str) -> bool:
-        """Brings a deleted record back, modified at that instant; False when there is none."""
+    def _unbin(self, connection: sqlite3.Connection, resource: Resource, which: str, identity: str, at: str) -> bool:
         row = connection.execute(
-            f"DELETE FROM {resource.name}_deleted WHERE id = ? RETURNING body",  # noqa: S608
+            f"DELETE FROM {resource.name}_{which} WHERE id = ? RETURNING body",  # noqa: S608
             (identity,),
         ).fetchone()
         if row is None:
             return False
-        self.create(connection, resource, [orjson.loads(row[0]) | {"updated_at": at}])
+        self.put(connection, resource, [orjson.loads(row[0]) | {"updated_at": at}])
         return True
 
     def setting(self, name: str) -> str | None:
@@ -264,9 +304,26 @@ class Storage:
         """Remembers a setting inside the caller's transaction."""
         connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
+    def set_wide(self, *, wide: bool) -> None:
+        """Decides, before any record is written, whether records have the fields of a wide practice."""
+        with self.writing() as connection:
+            self.remember(connection, "wide", "yes" if wide else "no")
+        self.wide = wide
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """For writing very many records: indexes are made at the end, which costs memory but no random writes."""
+        with self.database.schema_change() as connection:
+            for name in BY_NAME:
+                connection.executescript(f"DROP INDEX IF EXISTS {name}_by_id; DROP INDEX IF EXISTS {name}_by_time")
+        yield
+        with self.database.schema_change() as connection:
+            for name in BY_NAME:
+                connection.executescript(INDEXES.format(name=name))
+
     def empty(self, connection: sqlite3.Connection) -> None:
         """Removes every record."""
         for name in BY_NAME:
-            connection.execute(f"DELETE FROM {name}")  # noqa: S608
-            connection.execute(f"DELETE FROM {name}_deleted")  # noqa: S608
+            for table in (name, *(f"{name}_{which}" for which in BINS)):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608
         connection.execute("UPDATE tally SET live = 0")

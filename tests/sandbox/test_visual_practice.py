@@ -116,7 +116,7 @@ def test_a_deleted_record_is_gone_and_listed_until_it_is_undeleted(practice: htt
 def test_an_id_that_never_was_is_404(practice: httpx.Client) -> None:
     assert practice.get("/v1/patients/31337000").status_code == 404
     assert practice.get("/v1/doctors").status_code == 404
-    assert practice.post("/v1/patients", json={}).status_code == 405
+    assert practice.post("/v1/patients", json={}).status_code == 403
 
 
 def test_the_date_header_is_the_server_clock(practice: httpx.Client) -> None:
