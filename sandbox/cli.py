@@ -1,4 +1,4 @@
-"""The commands: `up`, `mutate`, `faults`.
+"""The commands `up`, `mutate`, `dirt`, and the group they are in.
 
 Owns options and what is printed. Mounted by the product as `carryover sandbox`; alone it is `python -m sandbox`.
 """
@@ -11,16 +11,15 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib import error, request
 
 import click
+
+from sandbox.cli_admin import CARD, address, call, dump, faults, freeze, thaw
 
 if TYPE_CHECKING:
     from sandbox.server import Options
     from sandbox.visual_practice.generator import Sizes
 
-DEFAULT_DIR = Path(".local/sandbox")
-CARD = "sandbox.json"  # in the data directory: the line that `up --json` prints
 TICK = 0.1  # seconds between two calls of `mutate`
 
 
@@ -142,28 +141,6 @@ def _told(card: dict[str, dict[str, Any]], folder: Path) -> str:
     return "\n".join([*lines, f"Data in {folder}. Ctrl-C stops."])
 
 
-def _address(url: str | None, folder: Path | None, server: str) -> str:
-    if url:
-        return url.rstrip("/")
-    path = (folder or DEFAULT_DIR) / CARD
-    try:
-        return str(json.loads(path.read_text())[server]["url"])
-    except (OSError, KeyError) as missing:
-        raise click.UsageError(f"no --url given, and {path} does not tell one") from missing
-
-
-def _call(url: str, body: Any = None, method: str | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    asked = request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310
-    try:
-        with request.urlopen(asked, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
-    except error.HTTPError as refused:
-        raise click.ClickException(refused.read().decode(errors="replace")) from refused
-    except error.URLError as unreachable:
-        raise click.ClickException(f"{url}: {unreachable.reason}") from unreachable
-
-
 @sandbox.command()
 @click.option("--url", help="Visual Practice; from sandbox.json in the data directory if not given.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where sandbox.json is.")
@@ -185,7 +162,7 @@ def mutate(
     **weights: float,
 ) -> None:
     """Works in the practice like a reception desk for a while, and tells what was done."""
-    root = _address(url, data_dir, "visual_practice")
+    root = address(url, data_dir, "visual_practice")
     kinds = {name.removesuffix("_weight"): weight for name, weight in weights.items()}
     total_weight = sum(kinds.values())
     if total_weight <= 0:
@@ -206,7 +183,7 @@ def mutate(
                 owed[kind] -= amount
             calls += 1
             body = asked | ({} if seed is None else {"seed": seed + calls})
-            for change in _call(f"{root}/__admin/mutate", body)["changes"]:
+            for change in call(f"{root}/__admin/mutate", body)["changes"]:
                 key = f"{change['object']} {change['op']}"
                 done[key] = done.get(key, 0) + 1
         time.sleep(TICK)
@@ -233,21 +210,5 @@ def dirt(as_json: bool) -> None:
         click.echo(f"{'clean' if name in CLEAN else 'usual' if name in USUAL else '':<6} {name:<24} {about}")
 
 
-@sandbox.command()
-@click.argument("server", type=click.Choice(["salesforce", "visual-practice"]))
-@click.option("--url", help="The server; from sandbox.json in the data directory if not given.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where sandbox.json is.")
-@click.option("--add", "added", help='A fault as JSON: {"route": "GET /v1/patients", "kind": "503", "count": 3}.')
-@click.option("--clear", is_flag=True, help="Remove all faults.")
-def faults(server: str, url: str | None, data_dir: Path | None, added: str | None, clear: bool) -> None:
-    """Lists the faults of a server, adds one, or clears them."""
-    root = f"{_address(url, data_dir, server.replace('-', '_'))}/__admin/faults"
-    if clear:
-        _call(root, method="DELETE")
-    if added:
-        try:
-            given = json.loads(added)
-        except ValueError as wrong:
-            raise click.UsageError(f"--add is no JSON: {wrong}") from wrong
-        _call(root, given)
-    click.echo(json.dumps(_call(root)["faults"], indent=2))
+for command in (faults, freeze, dump, thaw):
+    sandbox.add_command(command)

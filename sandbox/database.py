@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -20,6 +21,7 @@ R = TypeVar("R")
 
 READERS = 2  # as many as the cores of a small machine; reads hold the interpreter lock most of the time anyway
 CACHE_KIB = 64 * 1024
+PASSES = ContextVar("PASSES", default=False)  # set around what changes no data, as a login or a dump
 CHECKPOINT_PAGES = 8_192  # 32 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
 
 
@@ -32,6 +34,7 @@ class Database:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._shut: asyncio.Event | None = None
         self._writer = self._open()
         self._write_thread = ThreadPoolExecutor(1, f"{path.stem}-write")
         self._read_threads = ThreadPoolExecutor(READERS, f"{path.stem}-read")
@@ -77,8 +80,22 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, lambda: function(*args, **kwargs))
 
     async def write(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Runs a writing function in the one writing thread; calls are served in order."""
+        """Runs a writing function in the one writing thread; calls are served in order, none while it is shut."""
+        if self._shut is not None and not PASSES.get():
+            await self._shut.wait()
         return await asyncio.get_running_loop().run_in_executor(self._write_thread, lambda: function(*args, **kwargs))
+
+    async def shut(self) -> None:
+        """Lets no write begin until `open`, and returns when the last one is done; reads go on."""
+        if self._shut is None:
+            self._shut = asyncio.Event()
+        await asyncio.get_running_loop().run_in_executor(self._write_thread, lambda: None)
+
+    def open(self) -> None:
+        """Lets writes begin again."""
+        if self._shut is not None:
+            self._shut.set()
+            self._shut = None
 
     def close(self) -> None:
         """Waits for what runs, then closes every connection."""

@@ -107,7 +107,7 @@ class Servers:
         await asyncio.to_thread(_fill, storage, options)
         api_key = storage.setting("api_key") or ""
         allowance = Allowance(options.requests_per_minute, options.rate_variant)
-        app = practice_application(storage, api_key, Faults(options.sizes.seed), allowance)
+        app = practice_application(storage, api_key, Faults(options.sizes.seed, "visual_practice"), allowance)
         admin.add_routes(app)
         port = await self._bind(await self._listen(app), options.port_visual_practice)
         return {"url": f"http://{options.host}:{port}", "api_key": api_key}

@@ -71,4 +71,5 @@ def not_writable(names: list[str]) -> RowError:
 
 
 CROSS_REFERENCE = RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+STORAGE_FULL = RowError("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded")  # the real text is not known
 IS_DELETED = RowError("ENTITY_IS_DELETED", "entity is deleted")

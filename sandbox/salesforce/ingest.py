@@ -88,7 +88,7 @@ class Ingest:
             job.created_by,
             clock.salesforce_text(clock.now()),
             self._key,
-            self._org.faults.rows("lock", f"{job.object} {job.operation}", len(rows)),
+            self._org.faults.rows(f"{job.object} {job.operation}", len(rows)),
             dict.fromkeys(uneven, MISMATCH),
         )
         return self._org.rows.apply(connection, write)

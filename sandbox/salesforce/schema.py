@@ -80,9 +80,15 @@ class SObject:
 
     def add(self, fields: Iterable[Field]) -> None:
         """Adds or replaces fields."""
-        for each in fields:
-            self.fields[each.name] = each
-            self._lower[each.name.lower()] = each.name
+        self._set(self.fields | {each.name: each for each in fields})
+
+    def drop(self, name: str) -> None:
+        """Takes a field away."""
+        self._set({each: one for each, one in self.fields.items() if each != name})
+
+    def _set(self, fields: dict[str, Field]) -> None:
+        self._lower = {name.lower(): name for name in fields}
+        self.fields = fields
 
     def get(self, name: str) -> Field | None:
         """A field by its name in any case, or None."""

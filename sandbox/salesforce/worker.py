@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 
+from sandbox.faults import Fault
 from sandbox.salesforce import extracts
 from sandbox.salesforce.errors import ApiError, JobError
 from sandbox.salesforce.ingest import Ingest
@@ -18,6 +19,7 @@ from sandbox.salesforce.usage import Usage
 logger = logging.getLogger(__name__)
 
 FAILED_AFTER = 2  # chunks that a job commits before an injected failure strikes
+STUCK_LOOK = 0.05  # seconds between two looks whether a stuck job may go on
 STARTABLE = frozenset({"UploadComplete", "InProgress"})
 RUNNING = frozenset({"InProgress"})
 FAILURE = "InternalServerError : Internal error of Bulk API"
@@ -70,9 +72,20 @@ class Worker:
         except ApiError:
             logger.info("job %s ended meanwhile", job.id)
 
+    async def _failure(self, job: Job) -> Fault | None:
+        """The failure that strikes this job; one that is stuck goes on when its rule is gone or its time is over."""
+        faults = self._org.faults
+        failure = faults.job_failure(f"{job.object} {job.operation}")
+        if failure is None or failure.kind != "job_stuck":
+            return failure
+        ends = time.monotonic() + (failure.seconds or float("inf"))
+        while faults.is_there(failure) and time.monotonic() < ends:  # noqa: ASYNC110 - rules have no events
+            await asyncio.sleep(STUCK_LOOK)
+        return None
+
     async def _ingest(self, job: Job) -> None:
         database = self._org.database
-        failure = self._org.faults.job_failure(f"{job.object} {job.operation}")
+        failure = await self._failure(job)
         ingest = await database.write(Ingest, self._org, self._jobs, job)
         chunks = 0
         while True:

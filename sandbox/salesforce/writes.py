@@ -88,7 +88,7 @@ class Writes:
             user,
             clock.salesforce_text(clock.now()),
             key,
-            org.faults.rows("lock", f"{sobject.name} {operation}", len(records)),
+            org.faults.rows(f"{sobject.name} {operation}", len(records)),
         )
         return org.rows.apply(connection, write)
 

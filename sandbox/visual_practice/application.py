@@ -10,12 +10,12 @@ import binascii
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sandbox import clock, disturbance
+from sandbox import disturbance
 from sandbox.faults import Fault, Faults
 from sandbox.visual_practice import describing, downloading, reading, writing
 from sandbox.visual_practice.allowance import Allowance
 from sandbox.visual_practice.clinic import TIME_ZONE
-from sandbox.visual_practice.desk import Desk
+from sandbox.visual_practice.desk import Desk, Work
 from sandbox.visual_practice.keys import Keys
 from sandbox.visual_practice.localtime import LocalTime
 from sandbox.visual_practice.pace import GatewayTimeoutError, Pace
@@ -23,7 +23,7 @@ from sandbox.visual_practice.parameters import BadRequestError
 from sandbox.visual_practice.profile import Profile
 from sandbox.visual_practice.serving import KEPT_PROFILE, KEY, PRACTICE, Practice, RefusedError, error, practice
 from sandbox.visual_practice.storage import Storage
-from sandbox.visual_practice.view import View
+from sandbox.visual_practice.view import Drift, View
 
 RETRY_AFTER = 1.0
 REFUSALS = {429: "Too many requests", 500: "Internal server error", 503: "Service unavailable", 504: "Gateway timeout"}
@@ -41,11 +41,17 @@ def application(storage: Storage, api_key: str, faults: Faults, allowance: Allow
     for module in (describing, downloading, reading, writing):
         module.add_routes(app)
     disturbance.add_routes(app, faults)
+    served = app[PRACTICE]
+    faults.freeze.holds(storage.database)
+    faults.watchers.append(lambda: _drift(served))
+    app[disturbance.BETWEEN] = lambda fault: _between(served, fault)
     app.on_response_prepare.append(_sign)
     return app
 
 
 def _refuse(request: web.Request, fault: Fault) -> web.StreamResponse | None:
+    if fault.kind == "request_limit":
+        return error(request, 403, fault.message or "Monthly quota exceeded")
     if fault.status is None:
         return None
     answer = error(request, fault.status, fault.message or REFUSALS.get(fault.status, "Error"))
@@ -55,10 +61,25 @@ def _refuse(request: web.Request, fault: Fault) -> web.StreamResponse | None:
     return answer
 
 
+async def _drift(served: Practice) -> None:
+    """Makes what clients see what the rules say."""
+    served.drift(
+        tuple(
+            Drift(rule.object or "", rule.field or "", rule.to, bool(rule.remove), rule.type)
+            for rule in served.faults.of_kind("drift")
+        )
+    )
+
+
+async def _between(served: Practice, fault: Fault) -> None:
+    """The desk works behind an answer, so that the next page is of another practice."""
+    given = fault.work or {"deletes": 1}
+    work = Work(**{name: int(given.get(name, 0)) for name in Work._fields})
+    await served.storage.database.write(served.desk.work, work, fault.seed)
+
+
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
-    """Every answer tells the server's clock, right or wrong, and what is left of the limit."""
-    if clock.wrong_by("visual_practice"):
-        response.headers["Date"] = clock.date_header("visual_practice")
+    """Every answer tells what is left of the limit, in the variant that does."""
     response.headers.update(practice(request).allowance.headers)
 
 

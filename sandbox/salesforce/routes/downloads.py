@@ -25,6 +25,10 @@ async def send(request: web.Request, database: Database, pieces: Iterator[bytes]
     while piece := await database.read(next, pieces, b""):
         if disturbance.is_truncated(request):
             return disturbance.cut(request, response)
+        if disturbance.is_partial(request):
+            piece = (
+                piece[: piece.rfind(b'\n"', 0, len(piece) // 2) + 1] or piece
+            )  # whole rows: each begins with a quote
         await response.write(gzip.piece(piece) if gzip else piece)
     if gzip is not None:
         await response.write(gzip.end())
