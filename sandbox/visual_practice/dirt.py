@@ -82,7 +82,7 @@ FURTHER_KINDS: Final = {
     "orphan_appointments": "a visit of no patient, or of one that does not exist",
     "providers_without_email": "a provider whose user has no e-mail",
     "shared_provider_emails": "two providers whose users share one e-mail",
-    "many_children": "a patient with 10,001 visits",
+    "many_children": "a patient with more than 10,000 visits",
     "guarantor_cycles": "patients who are each other's guarantor, or their own",
     "practice_cycles": "practices that are each other's parent, in a circle of three",
     "self_parents": "a practice that is its own parent",

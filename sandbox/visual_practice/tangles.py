@@ -13,7 +13,7 @@ from sandbox.visual_practice.calendar import DAY, NEWEST, instant_text
 from sandbox.visual_practice.schema import APPOINTMENT, PATIENT, PRACTICE, RESOURCES, Record, Resource
 from sandbox.visual_practice.storage import ORDINARY_IDS, Storage
 
-TOO_MANY = 10_001
+TOO_MANY = 11_000
 DELETED_EVERY, MOST_DELETED = 40, 500
 ARCHIVED_EVERY, MOST_ARCHIVED = 30, 500
 MERGES = 3
