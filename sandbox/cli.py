@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from sandbox.server import Options
     from sandbox.visual_practice.generator import Sizes
 
+EVERYTHING = dict(
+    zip(
+        ("edits", "creates", "deletes", "undeletes", "bookings", "cancellations", "visits", "payments", "documents"),
+        (6.0, 1.0, 0.4, 0.2, 6.0, 1.0, 4.0, 4.0, 1.0),
+        strict=True,
+    )
+) | {"merges": 0.2, "archives": 0.2}
 TICK = 0.1  # seconds between two calls of `mutate`
 
 
@@ -150,6 +157,14 @@ def _told(card: dict[str, dict[str, Any]], folder: Path) -> str:
 @click.option("--creates-weight", default=1.0, show_default=True)
 @click.option("--deletes-weight", default=0.7, show_default=True)
 @click.option("--undeletes-weight", default=0.3, show_default=True)
+@click.option("--bookings-weight", default=0.0, show_default=True)
+@click.option("--cancellations-weight", default=0.0, show_default=True)
+@click.option("--visits-weight", default=0.0, show_default=True, help="Somebody comes, and is billed.")
+@click.option("--payments-weight", default=0.0, show_default=True)
+@click.option("--merges-weight", default=0.0, show_default=True)
+@click.option("--archives-weight", default=0.0, show_default=True)
+@click.option("--documents-weight", default=0.0, show_default=True)
+@click.option("--everything", is_flag=True, help="A day at the desk: the usual weights of all kinds.")
 @click.option("--seed", type=int, help="Makes the kinds of changes repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def mutate(
@@ -159,11 +174,12 @@ def mutate(
     seconds: float,
     seed: int | None,
     as_json: bool,
+    everything: bool,
     **weights: float,
 ) -> None:
     """Works in the practice like a reception desk for a while, and tells what was done."""
     root = address(url, data_dir, "visual_practice")
-    kinds = {name.removesuffix("_weight"): weight for name, weight in weights.items()}
+    kinds = EVERYTHING if everything else {name.removesuffix("_weight"): weight for name, weight in weights.items()}
     total_weight = sum(kinds.values())
     if total_weight <= 0:
         raise click.UsageError("at least one weight must be above 0")

@@ -46,7 +46,10 @@ async def _given(request: web.Request) -> dict[str, Any]:
 async def _mutate(request: web.Request) -> web.Response:
     given = await _given(request)
     served = practice(request)
-    work = Work(**{name: int(given.get(name, 0)) for name in Work._fields})
+    try:
+        work = Work(**{name: int(given.get(name, 0)) for name in Work._fields})
+    except (TypeError, ValueError) as error:
+        return json_answer({"error": str(error)}, 400)
     changes = await served.storage.database.write(served.desk.work, work, given.get("seed"))
     return json_answer({"changes": changes})
 

@@ -4,8 +4,10 @@ import csv
 import io
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -75,3 +77,68 @@ def test_stopping_is_quick_even_while_a_request_hangs() -> None:
     began = time.monotonic()
     process.stop()
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.faults
+def test_a_kill_in_the_middle_of_changes_leaves_each_request_done_or_not_done() -> None:
+    """Each request puts ten patients with one mark, while others read; a kill strikes somewhere in the middle."""
+    with SandboxProcess.start(only="visual-practice", patients=200, practices=3) as process:
+        card = process.visual_practice
+        sure = 0
+        for turn in range(4):
+            answered: list[int] = []
+
+            def write(turn: int = turn, answered: list[int] = answered) -> None:
+                for number in range(100_000):
+                    mark = f"mark {turn}-{number}"
+                    records = [{"id": str(50_000 + place), "notes": mark} for place in range(10)]
+                    dead = [str(60_000 + number % 7)]
+                    body = {"object": "patient", "put": [*records, {"id": dead[0], "notes": mark}], "delete": dead}
+                    try:
+                        httpx.post(f"{card['url']}/__admin/records", json=body).raise_for_status()
+                    except httpx.TransportError:
+                        return
+                    answered.append(number)
+
+            writing = threading.Thread(target=write)
+            writing.start()
+            while len(answered) < 5 + 3 * turn:
+                time.sleep(0.001)
+            process.kill()
+            writing.join(30)
+            process.restart()
+            dump = httpx.get(f"{card['url']}/__admin/dump", timeout=30).json()
+            live = {record["id"]: record["notes"] for record in dump["patients"]}
+            marks = {live[str(50_000 + place)] for place in range(10)}
+            assert len(marks) == 1, "a request was done by half"
+            last = int(marks.pop().removeprefix(f"mark {turn}-"))
+            assert last in {answered[-1], answered[-1] + 1}, "an answered request was lost"
+            assert not any(identity in live for identity in map(str, range(60_000, 60_007)))
+            counts = httpx.get(f"{card['url']}/__admin/counts").json()["patients"]
+            page = httpx.get(f"{card['url']}/v1/patients?per_page=1", auth=(card["api_key"], "")).json()
+            assert counts["live"] == page["total_entries"] == len(live)
+            sure += 1
+        assert sure == 4
+
+
+@pytest.mark.faults
+def test_a_fill_that_was_killed_is_done_again_from_the_beginning(tmp_path: Path) -> None:
+    process = SandboxProcess(only="visual-practice", patients=1_000, practices=5, data_dir=tmp_path / "killed")
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "up", "--json", *process._arguments()],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parent.parent.parent,
+    )
+    try:
+        path = tmp_path / "killed" / "visual_practice.sqlite-wal"
+        while not path.exists() or path.stat().st_size < 500_000:
+            assert starting.poll() is None
+            time.sleep(0.005)
+    finally:
+        starting.kill()
+        starting.wait()
+        if starting.stdout is not None:
+            starting.stdout.close()
+    with process, SandboxProcess.start(only="visual-practice", patients=1_000, practices=5) as other:
+        dumps = [httpx.get(f"{each.visual_practice['url']}/__admin/dump").content for each in (process, other)]
+    assert dumps[0] == dumps[1]
