@@ -150,7 +150,7 @@ def _fill(storage: Storage, options: Options) -> None:
         storage.remember(connection, "api_key", storage.setting("api_key") or f"vp-{secrets.token_hex(16)}")
     storage.set_wide(wide=options.sizes.is_wide)
     if options.practice in {"synthea", "both"}:
-        synthea.write(storage, options.synthea or synthea.FILES)
+        synthea.write(storage, options.synthea or synthea.FILES, options.sizes.resources)
     if options.practice in {"generated", "both"}:
         generator.write(storage, options.sizes)
     with storage.writing() as connection:

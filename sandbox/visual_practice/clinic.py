@@ -12,6 +12,7 @@ from sandbox.visual_practice import vocabulary as words
 from sandbox.visual_practice.calendar import OLDEST, instant_text
 from sandbox.visual_practice.schema import Record
 
+FIRST_PATIENT = 1001
 PATIENTS_PER_PHYSICIAN = 40
 FEWEST_PHYSICIANS, MOST_PHYSICIANS = 5, 2_000
 TIME_ZONE = "America/New_York"
@@ -119,7 +120,9 @@ def demographics(dice: random.Random, patient: Record, patients: int) -> dict[st
         "ssn": f"9{dice.randrange(100):02d}-{dice.randint(70, 99)}-{dice.randrange(10_000):04d}",
         "time_zone": TIME_ZONE,
         "old_reference_id": f"L{dice.randrange(10**6):06d}" if dice.random() < 0.3 else None,
-        "guarantor_id": str(int(patient["id"]) - 1) if dice.random() < 0.1 else None,  # mostly of the same family
+        "guarantor_id": str(int(patient["id"]) - 1)
+        if dice.random() < 0.1 and int(patient["id"]) > FIRST_PATIENT
+        else None,  # mostly of the same family
         "referring_physician_id": str(dice.randint(1, physicians(patients))) if dice.random() < 0.4 else None,
         "accepted_privacy_policy": dice.choice((True, True, None, False)),
         "accepted_email_marketing": consent,

@@ -22,7 +22,14 @@ from sandbox.visual_practice.calendar import (
     OLDEST,
     day_of,
 )
-from sandbox.visual_practice.clinic import carriers, demographics, providers, referring_physicians, troubled_staff
+from sandbox.visual_practice.clinic import (
+    FIRST_PATIENT,
+    carriers,
+    demographics,
+    providers,
+    referring_physicians,
+    troubled_staff,
+)
 from sandbox.visual_practice.history import HANGING, PER_PATIENT, History
 from sandbox.visual_practice.schema import (
     BY_PLURAL,
@@ -42,7 +49,6 @@ from sandbox.visual_practice.spoilers import Spoilers
 from sandbox.visual_practice.storage import Storage
 from sandbox.visual_practice.tangles import Tangles
 
-FIRST_PATIENT = 1001
 FIRST_RUN = 150  # the patient with which the first run of an import begins
 MISSING_PRACTICE = 900_000  # ids from here on belong to no practice
 YEAR = 31_557_600

@@ -13,6 +13,7 @@ import orjson
 from sandbox import clock
 from sandbox.visual_practice import generator, names
 from sandbox.visual_practice import vocabulary as words
+from sandbox.visual_practice.clinic import FIRST_PATIENT
 from sandbox.visual_practice.history import money
 from sandbox.visual_practice.schema import (
     APPOINTMENT,
@@ -68,7 +69,7 @@ class Shift:
             record["notes"] = f"{dice.choice(names.NOTES)} ({dice.randrange(10**6)})"
 
     def create(self) -> list[Done]:
-        position = max(0, self._storage.highest(self._connection, PATIENT) - generator.FIRST_PATIENT + 1)
+        position = max(0, self._storage.highest(self._connection, PATIENT) - FIRST_PATIENT + 1)
         record = generator.new_patient(self._dice, position, 0)
         practice = self._pick("practice")
         record["practice_id"] = (

@@ -1,0 +1,48 @@
+"""Whether the sandbox is fast enough not to be what a benchmark measures: `python -m bench.sandbox`. Ratios of one run, each side in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any, Final
+
+from bench import sandbox_pages
+from bench.measure import machine, verdict
+
+_PAGES: Final = 4.0
+_MEMORY: Final = 1.2
+_MEGABYTE: Final = 1024 * 1024
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.sandbox", description=__doc__.partition(":")[0])
+    parser.add_argument("--patients", type=int, default=20_000, help="patients to page over (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print every measurement as JSON too")
+    given = parser.parse_args()
+    print(machine(), flush=True)
+    found = {"pages": pages(given.patients)}
+    if given.json:
+        print(json.dumps(found))
+    return 0
+
+
+def pages(patients: int) -> dict[str, Any]:
+    """Pages of patients: CPU against the least, memory over many of them."""
+    found = sandbox_pages.measure(patients)
+    for profile, one in found.items():
+        each = one["cpu"] / one["pages"] * 1000
+        now = one["rss_last"] // _MEGABYTE
+        print(
+            f"  {one['pages']:>9,} pages, {profile}: {one['cpu']:.2f} s of CPU, {each:.2f} ms each; {now} MB",
+            flush=True,
+        )
+        print(f"  {one['rows']:>9,} rows, json.dumps: {one['least']:.2f} s of CPU")
+        print(verdict(f"pages ({profile}), CPU to that of the least", one["cpu"] / one["least"], _PAGES, at_most=True))
+        told = f"pages ({profile}), memory, after five walks to after one"
+        print(verdict(told, one["rss_last"] / one["rss_first"], _MEMORY, at_most=True))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
