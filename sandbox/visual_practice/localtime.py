@@ -3,11 +3,11 @@
 Owns the two translations and what they do when clocks change. Called by `view` and by the reading of parameters.
 """
 
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 FORM = "%Y-%m-%d %H:%M:%S"
+HOURS = 200_000  # remembered, of the practice's some ninety thousand
 
 
 class LocalTime:
@@ -16,29 +16,30 @@ class LocalTime:
     def __init__(self, zone: str) -> None:
         self.name = zone
         self._zone = ZoneInfo(zone)
-        self._hour = lru_cache(65_536)(self._of_hour)
-
-    def _of_hour(self, hour: str) -> str | None:
-        """The local `2026-01-02 03` of a UTC `2026-01-02T08`; None when the offset has minutes."""
-        local = self._local(f"{hour}:00:00Z")
-        return local[:13] if local.endswith(":00:00") else None
+        self.hours: dict[
+            str, str
+        ] = {}  # the local `2026-01-02 03` of a UTC `2026-01-02T08`, where minutes are the same
 
     def _local(self, text: str) -> str:
-        instant = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         try:
-            return instant.astimezone(self._zone).strftime(FORM).rjust(19, "0")
+            local = datetime.fromisoformat(f"{text[:19]}+00:00").astimezone(self._zone)
         except OverflowError:
             return text
+        return local.replace(tzinfo=None).isoformat(" ")
 
     def show(self, text: str) -> str:
         """A stored instant (`…T…Z`) in local time; a text that is none stays as it is."""
         if len(text) != 20 or text[19] != "Z" or text[10] != "T":
             return text
         try:
-            hour = self._hour(text[:13])
-            return self._local(text) if hour is None else hour + text[13:19]
+            local = self._local(text)
         except ValueError:
             return text
+        if local[13:] == text[13:19]:
+            if len(self.hours) >= HOURS:
+                self.hours.clear()
+            self.hours[text[:13]] = local[:13]
+        return local
 
     def read(self, text: str) -> str:
         """The stored form of a local time.
@@ -50,4 +51,4 @@ class LocalTime:
             ValueError: It is no `yyyy-MM-dd HH:mm:ss`.
         """
         local = datetime.strptime(text, FORM).replace(tzinfo=self._zone)
-        return (local.astimezone(UTC) + timedelta()).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -97,22 +97,21 @@ class View:
         def change(record: Record) -> None:
             for name, prefix in references:
                 value = record.get(name)
-                if value and isinstance(value, str) and len(value) <= width and value != "0" and value.isdigit():
+                if value.__class__ is str and value.isdigit() and value != "0" and len(value) <= width:
                     record[name] = prefix + value.zfill(width)
-            if resource is DOCUMENT and "content" in record and (record["content"] or {}).get("link"):
-                record["content"] = {"link": f"/v1/documents/{record['id']}/content"}
 
-        return change
+        return _linked(change) if resource is DOCUMENT else change
 
     def _localise(self, resource: Resource) -> Change:
         names = [column.name for column in resource.columns if column.kind == "instant"] + ["deleted_at"]
-        show = self.zone.show
+        show, hours = self.zone.show, self.zone.hours
 
         def change(record: Record) -> None:
             for name in names:
                 value = record.get(name)
-                if value and isinstance(value, str):
-                    record[name] = show(value)
+                if value.__class__ is str and value:
+                    hour = hours.get(value[:13]) if value[19:] == "Z" else None
+                    record[name] = show(value) if hour is None else hour + value[13:19]
 
         return change
 
@@ -163,6 +162,17 @@ class View:
     def stored_instant(self, text: str) -> str:
         """The stored form of an instant that a client sent; raises ValueError when it is none."""
         return self.zone.read(text) if self.profile.times == "local" else text
+
+
+def _linked(change: Change) -> Change:
+    """Also leads the link of a document to its new id."""
+
+    def linked(record: Record) -> None:
+        change(record)
+        if (record.get("content") or {}).get("link"):
+            record["content"] = {"link": f"/v1/documents/{record['id']}/content"}
+
+    return linked
 
 
 def _raw(row: Row) -> bytes:
