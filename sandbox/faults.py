@@ -200,12 +200,12 @@ class Faults:
                 return rule
         return None
 
-    def rows(self, request: str, total: int) -> dict[int, str]:
-        """Positions (0-based, of `total`) of the rows of a write (`OBJECT operation`) that fail, each with the kind."""
-        hit: dict[int, str] = {}
+    def rows(self, kind: str, request: str, total: int) -> set[int]:
+        """Positions (0-based, of `total`) of the rows of a write (`OBJECT operation`) that a kind of row fault hits."""
+        hit: set[int] = set()
         for rule, run in self._rules:
-            if rule.kind in ROW_KINDS and run.pattern.search(request):
-                hit |= {position: rule.kind for position in range(total) if self._hits(rule, run, request)}
+            if rule.kind == kind and run.pattern.search(request):
+                hit.update(position for position in range(total) if self._hits(rule, run, request))
         return hit
 
     def _hits(self, rule: Fault, run: _Run, request: str) -> bool:

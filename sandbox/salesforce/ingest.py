@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sandbox import clock
 from sandbox.salesforce import columns, uploads
-from sandbox.salesforce.errors import JobError, RowError
+from sandbox.salesforce.errors import STORAGE_FULL, JobError, RowError
 from sandbox.salesforce.jobs import Job, Jobs
 from sandbox.salesforce.lines import Lines
 from sandbox.salesforce.org import Org
@@ -88,7 +88,14 @@ class Ingest:
             job.created_by,
             clock.salesforce_text(clock.now()),
             self._key,
-            self._org.faults.rows(f"{job.object} {job.operation}", len(rows)),
-            dict.fromkeys(uneven, MISMATCH),
+            self._org.faults.rows("lock", f"{job.object} {job.operation}", len(rows)),
+            dict.fromkeys(uneven, MISMATCH) | self._full(len(rows)),
         )
         return self._org.rows.apply(connection, write)
+
+    def _full(self, total: int) -> dict[int, RowError]:
+        """The rows for which a fault says that there is no room."""
+        job = self.job
+        return dict.fromkeys(
+            self._org.faults.rows("storage_full", f"{job.object} {job.operation}", total), STORAGE_FULL
+        )

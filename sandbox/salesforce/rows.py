@@ -41,7 +41,7 @@ class Write:
     user: str
     at: str
     key: Field | None = None
-    struck: dict[int, str] = field(default_factory=dict)  # rows that fail on purpose: `lock` or `storage_full`
+    locked: set[int] = field(default_factory=set)
     errors: Errors = field(default_factory=dict)
     stored: dict[str, list[Any]] = field(default_factory=dict)  # by field name
     ids: list[str | None] = field(default_factory=list)
@@ -75,10 +75,9 @@ class Rows:
     # -- reading the rows ---------------------------------------------------------------------------------------
 
     def _convert(self, connection: sqlite3.Connection, write: Write) -> None:
-        for row, kind in write.struck.items():
+        for row in sorted(write.locked):
             text = "unable to obtain exclusive access to this record or 200 records: "
-            locked = RowError("UNABLE_TO_LOCK_ROW", text + ids.make(write.sobject.prefix, row))
-            write.errors[row] = locked if kind == "lock" else errors.STORAGE_FULL
+            write.errors[row] = RowError("UNABLE_TO_LOCK_ROW", text + ids.make(write.sobject.prefix, row))
         for column, raw in zip(write.columns, write.cells, strict=True):
             if column.key is None or column.parent is None:
                 write.stored[column.field.name] = values.converter(column.field)(column.field, raw, write.errors)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox import clock
 from sandbox.salesforce import payload
-from sandbox.salesforce.errors import ApiError, RowError, no_such_column
+from sandbox.salesforce.errors import STORAGE_FULL, ApiError, RowError, no_such_column
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.payload import Record
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
@@ -88,7 +88,8 @@ class Writes:
             user,
             clock.salesforce_text(clock.now()),
             key,
-            org.faults.rows(f"{sobject.name} {operation}", len(records)),
+            org.faults.rows("lock", f"{sobject.name} {operation}", len(records)),
+            dict.fromkeys(org.faults.rows("storage_full", f"{sobject.name} {operation}", len(records)), STORAGE_FULL),
         )
         return org.rows.apply(connection, write)
 
