@@ -6,6 +6,7 @@ Owns the middlewares and the assembly of the routes. Data comes from `storage`; 
 
 import base64
 import binascii
+import logging
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -24,6 +25,8 @@ from sandbox.visual_practice.profile import Profile
 from sandbox.visual_practice.serving import KEPT_PROFILE, KEY, PRACTICE, Practice, RefusedError, error, practice
 from sandbox.visual_practice.storage import Storage
 from sandbox.visual_practice.view import Drift, View
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 1.0
 REFUSALS = {429: "Too many requests", 500: "Internal server error", 503: "Service unavailable", 504: "Gateway timeout"}
@@ -101,6 +104,11 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return error(request, 404, "Not found")
     except web.HTTPMethodNotAllowed:
         return error(request, 405, "Method not allowed")
+    except web.HTTPException as other:
+        return error(request, other.status, other.reason)
+    except Exception:
+        logger.exception("%s %s", request.method, request.path)
+        return error(request, 500, REFUSALS[500])
 
 
 def _stopped(request: web.Request) -> web.Response | None:

@@ -20,6 +20,8 @@ NEWEST = clock.practice_instant("2025-06-30T18:00:00Z")
 OLDEST_DAY, NEWEST_DAY = OLDEST // DAY, NEWEST // DAY
 OPENS, SLOTS, LUNCH = 8 * 3600, 40, range(16, 20)  # slots of a quarter of an hour; nobody is booked over lunch
 _OPEN_SLOTS = tuple(slot for slot in range(SLOTS) if slot not in LUNCH)
+_MINUTES = tuple(f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440))
+_SECONDS = tuple(f"{second:02d}Z" for second in range(60))
 IMPORT_EVERY, IMPORT_MIN, IMPORT_MAX = 1_500, 120, 450
 FIRST_IMPORT = 60  # the record with which the first run of each resource begins, so that small practices have one
 
@@ -33,9 +35,7 @@ def day_text(day: int) -> str:
 def instant_text(at: int) -> str:
     """An instant as the API writes it, `2026-01-02T03:04:05Z`."""
     day, second = divmod(at, DAY)
-    minute, second = divmod(second, 60)
-    hour, minute = divmod(minute, 60)
-    return f"{day_text(day)}T{hour:02d}:{minute:02d}:{second:02d}Z"
+    return day_text(day) + _MINUTES[second // 60] + _SECONDS[second % 60]
 
 
 @lru_cache(16_384)

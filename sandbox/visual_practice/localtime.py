@@ -51,4 +51,7 @@ class LocalTime:
             ValueError: It is no `yyyy-MM-dd HH:mm:ss`.
         """
         local = datetime.strptime(text, FORM).replace(tzinfo=self._zone)
-        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            return f"{local.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+        except OverflowError as error:
+            raise ValueError(text) from error

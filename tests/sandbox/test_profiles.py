@@ -204,6 +204,25 @@ def test_profile_and_keys_survive_a_kill() -> None:
         assert httpx.get(f"{card['url']}/v1/users", auth=(key, "")).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("per_page=-1", "per_page=1e3", "page=99999999999999999999", "page=%00", "fields=,", "fields=id,id;drop"),
+        *("updated_since=0001-01-01%2000:00:00", "updated_since=9999-12-31%2023:59:59", "updated_since=2024-13-01"),
+        *("updated_since=0001-01-01T00:00:00Z", "sort=", "order=DESC", "cursor=%F0%9F%98%80", "cursor=AAAA", "x=y"),
+    ],
+)
+@pytest.mark.parametrize("profile", ["page", "cursor", "mixed"])
+def test_an_odd_query_is_answered_or_refused_in_json(
+    client: httpx.Client, speak: Callable[..., None], profile: str, query: str
+) -> None:
+    speak(profile)
+    for path in ("/v1/patients", "/v1/patients/deleted", "/v1/documents/archived"):
+        answer = client.get(f"{path}?{query}")
+        assert answer.status_code in {200, 400}
+        assert isinstance(answer.json(), dict)
+
+
 @pytest.mark.parametrize("text", ["pages", "page,ids=uuid", "colour=blue"])
 def test_a_profile_that_there_is_not_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="profile"):

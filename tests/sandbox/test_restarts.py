@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 import sys
 import threading
@@ -63,6 +64,9 @@ def test_each_server_can_run_alone_and_the_command_works_in_it() -> None:
         command = [sys.executable, "-m", "sandbox", "mutate", "--data-dir", str(process.data_dir)]
         ran = subprocess.run([*command, "--rate", "50", "--seconds", "0.5"], capture_output=True, text=True, check=True)
         assert " changes in " in ran.stdout
+        day = [*command, "--everything", "--rate", "400", "--seconds", "0.5", "--seed", "3", "--json"]
+        done = json.loads(subprocess.run(day, capture_output=True, text=True, check=True).stdout)["by_kind"]
+        assert {"appointment create", "invoice create", "payment create", "patient update"} <= set(done)
         faults = [sys.executable, "-m", "sandbox", "faults", "visual-practice", "--url", process.visual_practice["url"]]
         added = subprocess.run([*faults, "--add", '{"kind": "503"}'], capture_output=True, text=True, check=True)
         assert '"kind": "503"' in added.stdout
