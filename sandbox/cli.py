@@ -27,7 +27,8 @@ EVERYTHING = dict(
         strict=True,
     )
 ) | {"merges": 0.2, "archives": 0.2}
-TICK = 0.1  # seconds between two calls of `mutate`
+TICK = 0.1  # seconds between two calls of `mutate`; each asks for what is due then, even when the last was slow
+ROUNDING = 1e-9
 
 
 @click.group()
@@ -165,7 +166,7 @@ def _told(card: dict[str, dict[str, Any]], folder: Path) -> str:
 @click.option("--archives-weight", default=0.0, show_default=True)
 @click.option("--documents-weight", default=0.0, show_default=True)
 @click.option("--everything", is_flag=True, help="A day at the desk: the usual weights of all kinds.")
-@click.option("--seed", type=int, help="Makes the kinds of changes repeatable.")
+@click.option("--seed", type=int, help="The same seed does the same to the same practice.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def mutate(
     url: str | None,
@@ -186,23 +187,18 @@ def mutate(
     done: dict[str, int] = {}
     owed = dict.fromkeys(kinds, 0.0)
     began = time.monotonic()
-    asked_at = 0.0
-    calls = 0
-    while asked_at < seconds:
-        elapsed = min(time.monotonic() - began, seconds)
+    for tick in range(1, round(seconds / TICK) + 1):
+        time.sleep(max(0.0, began + tick * TICK - time.monotonic()))
         for kind, weight in kinds.items():
-            owed[kind] += (elapsed - asked_at) * rate * weight / total_weight
-        asked_at = elapsed
-        asked = {kind: int(amount) for kind, amount in owed.items()}
+            owed[kind] += TICK * rate * weight / total_weight
+        asked = {kind: int(amount + ROUNDING) for kind, amount in owed.items()}
         if any(asked.values()):
             for kind, amount in asked.items():
                 owed[kind] -= amount
-            calls += 1
-            body = asked | ({} if seed is None else {"seed": seed + calls})
+            body = asked | ({} if seed is None else {"seed": seed + tick})
             for change in call(f"{root}/__admin/mutate", body)["changes"]:
                 key = f"{change['object']} {change['op']}"
                 done[key] = done.get(key, 0) + 1
-        time.sleep(TICK)
     if as_json:
         click.echo(
             json.dumps({"changes": sum(done.values()), "by_kind": done, "seconds": round(time.monotonic() - began, 3)})

@@ -15,6 +15,7 @@ from aiohttp import web
 from sandbox import certificates
 from sandbox.faults import Faults
 from sandbox.salesforce.application import application as salesforce_application
+from sandbox.salesforce.drift import Drifts
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.routes.context import SERVICES
 from sandbox.visual_practice import admin, generator, synthea
@@ -119,6 +120,8 @@ class Servers:
             Org, folder, rows=options.org_rows, fields=options.fields, seed=options.sizes.seed
         )
         self._closing.append(org)
+        org.faults.freeze.holds(org.database)
+        org.faults.watchers.append(Drifts(org.schema, org.database, org.faults).follow)
         app = salesforce_application(org)
         runner = await self._listen(app)
         port = await self._bind(runner, options.port_salesforce)

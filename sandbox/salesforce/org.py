@@ -13,7 +13,6 @@ from sandbox import clock
 from sandbox.database import Database
 from sandbox.faults import Faults
 from sandbox.salesforce import catalogue, ids
-from sandbox.salesforce.drift import Drifts
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.rows import Rows
 from sandbox.staff import STAFF
@@ -43,8 +42,6 @@ class Org:
         self.records = Records(self.schema)
         self.rows = Rows(self.schema, self.records)
         self.faults = Faults(seed)
-        self.faults.freeze.holds(self.database)
-        self.faults.watchers.append(Drifts(self.schema, self.database, self.faults).follow)
         with self.database.schema_change() as connection:
             connection.executescript(COMMON)
         with self.database.transaction() as connection:
