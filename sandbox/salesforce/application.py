@@ -18,7 +18,17 @@ from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Jobs
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
-from sandbox.salesforce.routes import admin, collections, describing, extracting, ingesting, login, querying, records
+from sandbox.salesforce.routes import (
+    admin,
+    collections,
+    describing,
+    extracting,
+    ingesting,
+    login,
+    querying,
+    records,
+    slashes,
+)
 from sandbox.salesforce.routes.context import SERVICES, Services, services
 from sandbox.salesforce.sessions import Sessions
 from sandbox.salesforce.switches import Switches
@@ -59,7 +69,8 @@ def application(org: Org) -> web.Application:
         Worker(org, jobs, usage, switches),
     )
     app = web.Application(
-        middlewares=[_errors, disturbance.middleware(org.faults, _refuse), _guard], client_max_size=MOST_BODY
+        middlewares=[slashes.merged, _errors, disturbance.middleware(org.faults, _refuse), _guard],
+        client_max_size=MOST_BODY,
     )
     app[SERVICES] = shared
     for module in (login, describing, collections, querying, ingesting, extracting, records, admin):

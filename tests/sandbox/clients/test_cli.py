@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sandbox.clients.conftest import Node
+
+pytestmark = pytest.mark.timeout(600)  # the first test may install the clients
+
+
+@pytest.fixture(scope="session")
+def cli(node: Node) -> Node:
+    card = node.salesforce
+    login = ("org", "login", "access-token", "--instance-url", card["url"], "--alias", "sandbox", "--no-prompt")
+    answer = node.sf(*login, "--set-default", SF_ACCESS_TOKEN=card["access_token"])
+    assert answer["result"]["username"] == card["username"]
+    return node
+
+
+def written(node: Node, name: str, text: str) -> Path:
+    path = node.home / name
+    path.write_text(text)
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def result(answer: dict[str, Any]) -> Any:
+    return answer["result"]
+
+
+def test_the_cli_shows_the_org_and_describes_it(cli: Node) -> None:
+    shown = result(cli.sf("org", "display"))
+    assert (shown["connectedStatus"], shown["username"]) == ("Connected", cli.salesforce["username"])
+    described = result(cli.sf("sobject", "describe", "--sobject", "Contact"))
+    assert {"LastName", "VP_Id__c"} <= {field["name"] for field in described["fields"]}
+
+
+def test_the_cli_upserts_imports_exports_and_deletes_in_bulk(cli: Node) -> None:
+    path = written(cli, "upsert.csv", "VP_Id__c,LastName\ncli:1,One\ncli:2,Two\n")
+    into = ("--sobject", "Contact", "--file", str(path), "--wait", "2")
+    upserted = result(cli.sf("data", "upsert", "bulk", *into, "--external-id", "VP_Id__c"))
+    assert (upserted["jobInfo"]["state"], len(upserted["records"]["successfulResults"])) == ("JobComplete", 2)
+    path = written(cli, "import.csv", "LastName,Title\n" + "".join(f"Imported,{number}\n" for number in range(450)))
+    imported = result(cli.sf("data", "import", "bulk", "--sobject", "Contact", "--file", str(path), "--wait", "2"))
+    assert (imported["processedRecords"], imported["failedRecords"]) == (450, 0)
+    soql = "SELECT Id, Title FROM Contact WHERE LastName = 'Imported'"
+    out = cli.home / "export.csv"
+    exported = result(cli.sf("data", "export", "bulk", "--query", soql, "--output-file", str(out), "--wait", "2"))
+    rows = rows_of(out)
+    assert exported["totalSize"] == len(rows) == 450
+    path = written(cli, "delete.csv", "Id\n" + "".join(f"{row['Id']}\n" for row in rows))
+    deleted = result(cli.sf("data", "delete", "bulk", "--sobject", "Contact", "--file", str(path), "--wait", "2"))
+    assert (deleted["processedRecords"], deleted["failedRecords"]) == (450, 0)
+    assert result(cli.sf("data", "query", "--query", soql))["totalSize"] == 0
+
+
+def test_the_cli_tells_which_rows_were_refused(cli: Node) -> None:
+    path = written(cli, "refused.csv", "VP_Id__c,LastName\ncli:3,Three\ncli:4,\n")
+    into = ("--sobject", "Contact", "--file", str(path), "--wait", "2", "--external-id", "VP_Id__c")
+    refused = cli.sf("data", "upsert", "bulk", *into, code=1)
+    assert refused["name"] == "FailedRecordDetailsError"
+    results = result(cli.sf("data", "bulk", "results", "--job-id", refused["data"]["jobId"]))
+    assert (results["status"], results["processedRecords"], results["failedRecords"]) == ("JobComplete", 2, 1)
+    failed = rows_of(cli.home / results["failedFilePath"])
+    assert failed[0]["sf__Error"].startswith("REQUIRED_FIELD_MISSING")
