@@ -56,7 +56,7 @@ def test_the_cli_upserts_imports_exports_and_deletes_in_bulk(cli: Node) -> None:
     assert exported["totalSize"] == len(rows) == 450
     path = written(cli, "delete.csv", "Id\n" + "".join(f"{row['Id']}\n" for row in rows))
     deleted = result(cli.sf("data", "delete", "bulk", "--sobject", "Contact", "--file", str(path), "--wait", "2"))
-    assert (deleted["processedRecords"], deleted["failedRecords"]) == (450, 0)
+    assert (deleted["jobInfo"]["state"], deleted["jobInfo"]["numberRecordsProcessed"]) == ("JobComplete", 450)
     assert result(cli.sf("data", "query", "--query", soql))["totalSize"] == 0
 
 
