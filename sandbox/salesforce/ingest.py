@@ -11,16 +11,24 @@ from itertools import islice
 from typing import NamedTuple
 
 from sandbox import clock
-from sandbox.salesforce import columns, uploads
+from sandbox.salesforce import allocations, columns, uploads
 from sandbox.salesforce.errors import JobError, RowError
 from sandbox.salesforce.jobs import Job, Jobs
 from sandbox.salesforce.lines import Lines
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
 from sandbox.salesforce.schema import SObject
+from sandbox.salesforce.switches import Switches
 from sandbox.salesforce.values import from_csv
 
+BATCH = 10_000  # rows that count as one batch of the daily allocation
+SHOWN_LOCKS = 10  # ids that a lock error names
 MISMATCH = RowError("INVALID_FIELD", "The number of fields in the row is not that of the header")
+TOO_LONG = RowError("INVALID_FIELD", f"A record cannot exceed {uploads.MOST_RECORD} characters")
+
+
+class BlockedError(Exception):
+    """Another job holds records that this chunk needs; nothing of it was written."""
 
 
 class Progress(NamedTuple):
@@ -33,7 +41,7 @@ class Progress(NamedTuple):
 class Ingest:
     """An ingest job being worked on: the open file and what its header says. Raises JobError when that is wrong."""
 
-    def __init__(self, org: Org, jobs: Jobs, job: Job) -> None:
+    def __init__(self, org: Org, jobs: Jobs, job: Job, switches: Switches) -> None:
         self._org, self._jobs, self.job = org, jobs, job
         self._sobject = self._object(job.object)
         path = jobs.path(job)
@@ -46,7 +54,11 @@ class Ingest:
         self._key = self._sobject.get(job.key) if job.key else None
         if job.operation == "upsert" and (self._key is None or not self._key.key):
             raise JobError(f"InvalidBatch : Field name not found : {job.key}")
-        self._lines = Lines(self._columns, uploads.DELIMITERS[job.delimiter], uploads.LINE_ENDINGS[job.line_ending])
+        delimiter, ending = uploads.DELIMITERS[job.delimiter], uploads.LINE_ENDINGS[job.line_ending]
+        self._lines = Lines(self._columns, delimiter, ending, alphabetical=bool(switches.bulk_columns_sorted))
+        self._parents = [column.field.name for column in self._columns if column.field.cascade]
+        self._waiting: list[list[str]] = []  # the chunk that was blocked
+        self._holds, self._patient = bool(switches.bulk_chunk_seconds), True
         for _ in islice(self._rows, job.processed):
             pass  # done before a restart
 
@@ -56,28 +68,51 @@ class Ingest:
             raise JobError(f"InvalidEntity : Unable to find object: {name}")
         return found
 
-    def chunk(self) -> Progress | None:
-        """Works one chunk off; None when there is none left or the job is no longer in progress."""
+    def chunk(self, *, patient: bool = True) -> Progress | None:
+        """Works one chunk off; None when there is none left or the job is no longer in progress.
+
+        Raises BlockedError while another job holds a parent, unless `patient` is False: then the rows are refused.
+        Raises JobError when the daily allocation is used up. In both cases nothing of the chunk is written.
+        """
         began = time.perf_counter()
-        rows = list(islice(self._rows, CHUNK))
+        rows = self._waiting or list(islice(self._rows, CHUNK))
         if not rows:
             return None
+        self._waiting, self._patient = rows, patient
         job, width = self.job, len(self._columns)
-        uneven = {place for place, row in enumerate(rows) if len(row) != width}
-        for place in uneven:
-            rows[place] = (rows[place] + [""] * width)[:width]
+        wrong = {place: MISMATCH for place, row in enumerate(rows) if len(row) != width}
+        if wrong:
+            rows = [(row + [""] * width)[:width] if place in wrong else row for place, row in enumerate(rows)]
+        if max(map(_length, rows)) > uploads.MOST_RECORD:
+            wrong |= {place: TOO_LONG for place, row in enumerate(rows) if _length(row) > uploads.MOST_RECORD}
         with self._org.database.transaction() as connection:
             if self._jobs.state(connection, job) != "InProgress":
                 return None
-            outcomes = self._apply(connection, rows, uneven)
+            if job.processed % BATCH == 0:
+                self._allocate(connection)
+            outcomes = self._apply(connection, rows, wrong)
             refused = sum(outcome.error is not None for outcome in outcomes)
-            job.processed, job.failed = job.processed + len(rows), job.failed + refused
-            self._jobs.keep_results(connection, job, job.processed, *self._lines.of(rows, outcomes))
-            job.milliseconds += (time.perf_counter() - began) * 1000
-            self._jobs.note(connection, job, processed=job.processed, failed=job.failed, milliseconds=job.milliseconds)
+            processed, failed = job.processed + len(rows), job.failed + refused
+            self._jobs.keep_results(connection, job, processed, *self._lines.of(rows, outcomes))
+            spent = job.milliseconds + (time.perf_counter() - began) * 1000
+            self._jobs.note(
+                connection, job, processed=processed, failed=failed, milliseconds=spent, retries=job.retries
+            )
+        job.processed, job.failed, job.milliseconds = processed, failed, spent
+        self._waiting = []
         return Progress(len(rows) - refused, refused)
 
-    def _apply(self, connection: sqlite3.Connection, rows: Sequence[Sequence[str]], uneven: set[int]) -> list[Outcome]:
+    def _allocate(self, connection: sqlite3.Connection) -> None:
+        """Counts the next 10,000 rows, and the parent batch of the job with its first."""
+        used = self._jobs.allocations
+        batches = 1 if self.job.processed else 2
+        for kind, amount in ((allocations.BATCHES, batches), (allocations.RECORDS, BATCH)):
+            if not used.take(connection, kind, amount):
+                raise JobError(f"ExceededQuota : {allocations.EXHAUSTED[kind]}")
+
+    def _apply(
+        self, connection: sqlite3.Connection, rows: Sequence[Sequence[str]], wrong: dict[int, RowError]
+    ) -> list[Outcome]:
         job = self.job
         write = Write(
             self._sobject,
@@ -89,6 +124,30 @@ class Ingest:
             clock.salesforce_text(clock.now()),
             self._key,
             self._org.faults.rows("lock", f"{job.object} {job.operation}", len(rows)),
-            dict.fromkeys(uneven, MISMATCH),
+            wrong,
         )
+        if self._holds or self._jobs.locks:
+            write.guard = self._lock
         return self._org.rows.apply(connection, write)
+
+    def _lock(self, write: Write) -> None:
+        """Locks the rows and the parents they belong to; refuses rows whose locks another job holds."""
+        locks, number = self._jobs.locks, self.job.number
+        parents = [write.stored[name] for name in self._parents if name in write.stored]
+        needed: set[str] = set()
+        for row, own in enumerate(write.ids):
+            wanted = [each for each in (own, *(cells[row] for cells in parents)) if isinstance(each, str)]
+            foreign = sorted(locks.foreign(wanted, number))
+            if not foreign:
+                needed.update(wanted)
+                continue
+            if self._patient:
+                raise BlockedError
+            text = "unable to obtain exclusive access to this record or 200 records: "
+            write.errors.setdefault(row, RowError("UNABLE_TO_LOCK_ROW", text + ",".join(foreign[:SHOWN_LOCKS])))
+        if self._holds:
+            locks.hold(needed, number)
+
+
+def _length(row: Sequence[str]) -> int:
+    return len("".join(row))

@@ -27,17 +27,25 @@ def echoed(value: str) -> str:
     return f"{digits if len(digits) <= 18 else mantissa.rstrip('0')}E{int(exponent)}"
 
 
+def alphabetically(names: Sequence[str]) -> list[int]:
+    """The places of the columns in the order of the alphabet, as some answers of v49 have them."""
+    return sorted(range(len(names)), key=lambda place: names[place].lower())
+
+
 class Lines:
     """Writes the result lines of one job."""
 
-    def __init__(self, columns: Sequence[Column], delimiter: str, ending: str) -> None:
+    def __init__(self, columns: Sequence[Column], delimiter: str, ending: str, *, alphabetical: bool = False) -> None:
         self._numbers = [place for place, column in enumerate(columns) if column.field.type in NUMBERS]
+        self._order = alphabetically([column.header for column in columns]) if alphabetical else None
         self._delimiter, self._ending = delimiter, ending
 
     def of(self, rows: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> tuple[str, str]:
         """The lines of the successful and of the failed rows of a chunk."""
         if self._numbers:
             rows = [self._echo(row) for row in rows]
+        if self._order:
+            rows = [[row[place] for place in self._order] for row in rows]
         successful = [
             (outcome.id, "true" if outcome.created else "false", *row)
             for row, outcome in zip(rows, outcomes, strict=True)

@@ -6,7 +6,7 @@ other. Values come from `values`, statements from `records`. Called by `ingest` 
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ class Write:
     ids: list[str | None] = field(default_factory=list)
     new: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
+    guard: "Callable[[Write], None] | None" = None  # looks at the identified rows before they are checked
 
 
 class Rows:
@@ -60,6 +61,8 @@ class Rows:
         write.ids = [None] * write.total
         self._convert(connection, write)
         self._identify(connection, write)
+        if write.guard is not None:
+            write.guard(write)
         if write.operation == "delete":
             self._delete(connection, write)
         else:

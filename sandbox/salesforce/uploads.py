@@ -14,6 +14,7 @@ LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 BLOCK = 1 << 20
 MOST_HEADER = 32_000  # characters
 MOST_FIELD = 131_072  # characters
+MOST_RECORD = 400_000  # characters
 csv.field_size_limit(MOST_FIELD * 8)  # longer ones are refused row by row, not by the reader
 
 

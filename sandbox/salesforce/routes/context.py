@@ -60,8 +60,13 @@ def base(request: web.Request) -> str:
 
 async def given(request: web.Request) -> dict[str, Any]:
     """The JSON object in the body; raises ApiError when there is none."""
+    return parsed(await request.read())
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """The JSON object that the bytes are; raises ApiError when they are none."""
     try:
-        body = orjson.loads(await request.read())
+        body = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ApiError(400, "JSON_PARSER_ERROR", f"Unexpected character at [line:1, column:1]: {error}") from error
     if not isinstance(body, dict):
