@@ -16,11 +16,13 @@ from sandbox import disturbance
 from sandbox.faults import Fault
 from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Jobs
+from sandbox.salesforce.metadata.deployer import Deployer
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.routes import (
     admin,
     collections,
+    deploying,
     describing,
     extracting,
     ingesting,
@@ -67,13 +69,14 @@ def application(org: Org) -> web.Application:
         Writes(org),
         jobs,
         Worker(org, jobs, usage, switches),
+        Deployer(org, switches),
     )
     app = web.Application(
         middlewares=[slashes.merged, _errors, disturbance.middleware(org.faults, _refuse), _guard],
         client_max_size=MOST_BODY,
     )
     app[SERVICES] = shared
-    for module in (login, describing, collections, querying, ingesting, extracting, records, admin):
+    for module in (login, describing, collections, querying, ingesting, extracting, deploying, records, admin):
         module.add_routes(app)
     disturbance.add_routes(app, org.faults)
     app.cleanup_ctx.append(_background)
@@ -83,12 +86,14 @@ def application(org: Org) -> web.Application:
 async def _background(app: web.Application) -> AsyncIterator[None]:
     shared = app[SERVICES]
     shared.worker.resume()
+    shared.deployer.resume()
     keeper = asyncio.create_task(_keep(shared), name="usage")
     yield
     keeper.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await keeper
     await shared.worker.stop()
+    await shared.deployer.stop()
     await shared.org.database.write(shared.usage.keep)
 
 
@@ -148,7 +153,7 @@ def _token(request: web.Request) -> str:
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path.startswith("/__admin") or request.path in OPEN_PATHS:
+    if request.path.startswith("/__admin") or request.path in OPEN_PATHS or request.path.startswith("/services/Soap/"):
         return await handler(request)
     if len(request.raw_path) > MOST_URI:
         raise ApiError(414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes")

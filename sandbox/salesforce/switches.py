@@ -18,13 +18,14 @@ class Switches:
 
     `bulk_queue_seconds` a closed job waits until it is in progress, `bulk_chunk_seconds` every 200 rows take, and
     `bulk_lock_seconds` a chunk waits for the locks of another job before its rows are refused. `bulk_columns_sorted`
-    (0 or 1) puts the columns of results into the order of the alphabet.
+    (0 or 1) puts the columns of results into the order of the alphabet. A deploy is pending for `deploy_seconds`.
     """
 
     bulk_queue_seconds: float = 0.0
     bulk_chunk_seconds: float = 0.0
     bulk_lock_seconds: float = 10.0
     bulk_columns_sorted: float = 0.0
+    deploy_seconds: float = 0.0
     latency_seconds: float = 0.0
 
     def turn(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.jobs import Jobs
+from sandbox.salesforce.metadata.deployer import Deployer
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.sessions import Sessions
@@ -38,6 +39,7 @@ class Services:
     writes: Writes
     jobs: Jobs
     worker: Worker
+    deployer: Deployer
 
 
 SERVICES = web.AppKey("services", Services)
