@@ -13,6 +13,7 @@ from sandbox import clock
 from sandbox.database import Database
 from sandbox.faults import Faults
 from sandbox.salesforce import catalogue, ids
+from sandbox.salesforce.definitions import Definitions
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.rows import Rows
 from sandbox.staff import STAFF
@@ -20,6 +21,7 @@ from sandbox.visual_practice import names
 
 ORG_ID = ids.make("00D", 1)
 API_USER, ADMINISTRATOR = ids.make("005", 1), ids.make("005", 2)  # who loads, and who was here before
+ADMINISTRATORS = 2  # the first users
 BATCH = 1_000
 DAY = 86_400
 
@@ -40,6 +42,7 @@ class Org:
         self.database = Database(folder / "salesforce.sqlite")
         self.schema = catalogue.standard()
         self.records = Records(self.schema)
+        self.definitions = Definitions(self.schema, self.records)
         self.rows = Rows(self.schema, self.records)
         self.faults = Faults(seed)
         with self.database.schema_change() as connection:
@@ -50,9 +53,8 @@ class Org:
                 self._remember(connection, "fields", "yes")
             if self._value(connection, "fields"):
                 for name, added in catalogue.custom_fields().items():
-                    sobject = self.schema.get(name)
-                    assert sobject is not None
-                    sobject.add(added)
+                    self.schema.of(name).add(added)
+            self.definitions.restore(connection)
             self.records.prepare(connection)
             if new:
                 self._begin(connection, rows, random.Random(seed))
@@ -103,10 +105,8 @@ class Org:
             self._begin_rows(connection, dice, start, min(BATCH, rows - start))
 
     def _store(self, connection: sqlite3.Connection, name: str, rows: list[dict[str, Any]]) -> None:
-        sobject = self.schema.get(name)
-        assert sobject is not None
         if rows:
-            self.records.insert(connection, sobject, list(rows[0]), [list(row.values()) for row in rows])
+            self.records.insert(connection, self.schema.of(name), list(rows[0]), [list(row.values()) for row in rows])
 
     def _stamped(self, number: int, prefix: str, at: str, user: str) -> dict[str, Any]:
         return {
@@ -123,9 +123,18 @@ class Org:
             "OrganizationType": "Enterprise Edition",
             "LanguageLocaleKey": "en_US",
             "TimeZoneSidKey": "America/New_York",
+            "DefaultLocaleSidKey": "en_US",
+            "FiscalYearStartMonth": 1,
             "IsSandbox": 1,
         }
         self._store(connection, "Organization", [made])
+        standard = {"Name": "Standard Price Book", "IsActive": 1, "IsStandard": 1}
+        self._store(connection, "Pricebook2", [self._stamped(1, "01s", at, ADMINISTRATOR) | standard])
+        profiles = [
+            self._stamped(number, "00e", at, ADMINISTRATOR) | {"Name": name, "UserType": "Standard"}
+            for number, name in enumerate(("System Administrator", "Standard User"), 1)
+        ]
+        self._store(connection, "Profile", profiles)
 
     def _begin_users(self, connection: sqlite3.Connection, at: str) -> None:
         listed = [
@@ -145,9 +154,14 @@ class Org:
                 "LastName": last,
                 "Email": email,
                 "Alias": last[:8],
+                "CommunityNickname": email.partition("@")[0],
                 "IsActive": active,
                 "UserType": "Standard",
                 "TimeZoneSidKey": "America/New_York",
+                "LocaleSidKey": "en_US",
+                "LanguageLocaleKey": "en_US",
+                "EmailEncodingKey": "UTF-8",
+                "ProfileId": ids.make("00e", 1 if number <= ADMINISTRATORS else 2),
             }
             for number, (first, last, email, active) in enumerate(listed, 1)
         ]

@@ -11,10 +11,11 @@ import orjson
 from aiohttp import web
 
 from sandbox.disturbance import json_answer
+from sandbox.salesforce.custom import UnknownTypeError
+from sandbox.salesforce.definitions import UnknownOwnerError
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.routes.context import given, services
-from sandbox.salesforce.schema import UnknownTypeError
 
 PIECES = 500  # pieces of a dump sent at once
 
@@ -23,6 +24,7 @@ def add_routes(app: web.Application) -> None:
     """Adds the admin routes to the application."""
     app.router.add_post("/__admin/speed", _speed)
     app.router.add_post("/__admin/fields", _fields)
+    app.router.add_post("/__admin/objects", _objects)
     app.router.add_post("/__admin/sessions/expire", _expire)
     app.router.add_get("/__admin/stats", _stats)
     app.router.add_get("/__admin/dump", _dump)
@@ -42,20 +44,37 @@ async def _speed(request: web.Request) -> web.Response:
 async def _fields(request: web.Request) -> web.Response:
     body = await _body(request)
     org = services(request).org
-    sobject = org.schema.get(str(body.pop("object", "")))
-    name, kind = str(body.pop("name", "")), str(body.pop("type", "Text"))
-    if sobject is None or not name.endswith("__c"):
+    owner, name, kind = (str(body.pop(key, "")) for key in ("object", "name", "type"))
+    if not owner or not name.endswith("__c"):
         return json_answer({"error": "object and name (ending in __c) are needed"}, 400)
 
     def add() -> None:
         with org.database.transaction() as connection:
-            org.records.add_field(connection, sobject, name, kind, body)
+            org.definitions.add_field(connection, owner, name, kind or "Text", **body)
 
     try:
         await org.database.write(add)
-    except (UnknownTypeError, TypeError) as error:
+    except (UnknownTypeError, UnknownOwnerError, TypeError) as error:
         return json_answer({"error": f"not understood: {error}"}, 400)
-    return json_answer({"object": sobject.name, "name": name, "type": kind}, 201)
+    return json_answer({"object": owner, "name": name, "type": kind or "Text"}, 201)
+
+
+async def _objects(request: web.Request) -> web.Response:
+    body = await _body(request)
+    org = services(request).org
+    name = str(body.pop("name", ""))
+    if not name.endswith("__c") or org.schema.get(name) is not None:
+        return json_answer({"error": "a name is needed that ends in __c and is not taken"}, 400)
+
+    def add() -> str:
+        with org.database.transaction() as connection:
+            return org.definitions.add_object(connection, name, **body).prefix
+
+    try:
+        prefix = await org.database.write(add)
+    except TypeError as error:
+        return json_answer({"error": f"not understood: {error}"}, 400)
+    return json_answer({"name": name, "prefix": prefix}, 201)
 
 
 async def _expire(request: web.Request) -> web.Response:
