@@ -45,7 +45,7 @@ def _contact(number: int, dice: random.Random) -> tuple[str, ...]:
     first, last = dice.choice(names.FIRST), dice.choice(names.LAST)
     birth = f"{dice.randint(1930, 2020)}-{dice.randint(1, 12):02d}-{dice.randint(1, 28):02d}"
     return (
-        *(f"patient:{number}", last, first, "Ms.", f"{first}.{last}.{number}@mail.example".lower().replace(" ", "")),
+        *(f"patient:{number}", last, first, "Ms.", f"patient.{number}@mail.example"),
         *(f"(617) 555-{number % 10_000:04d}", f"(617) 556-{number % 10_000:04d}", birth, "female", f"MRN-{number:07d}"),
         *("Prefers mornings; asks for the same hygienist.", f"{number % 999} Harbour Street", "Boston"),
         *("2021-03-04T05:06:07Z", "2025-06-07T08:09:10Z", f"practice:{number % _PRACTICES}"),

@@ -20,7 +20,8 @@ R = TypeVar("R")
 
 READERS = 2  # as many as the cores of a small machine; reads hold the interpreter lock most of the time anyway
 CACHE_KIB = 64 * 1024
-CHECKPOINT_PAGES = 8_192  # 32 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
+PAGE_BYTES = 8_192  # rows are several hundred bytes long
+CHECKPOINT_PAGES = 4_096  # 32 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
 
 
 class Database:
@@ -38,6 +39,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")

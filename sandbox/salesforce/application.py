@@ -22,6 +22,7 @@ from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.routes import (
     admin,
     collections,
+    contents,
     deploying,
     describing,
     extracting,
@@ -76,7 +77,18 @@ def application(org: Org) -> web.Application:
         client_max_size=MOST_BODY,
     )
     app[SERVICES] = shared
-    for module in (login, describing, collections, querying, ingesting, extracting, deploying, records, admin):
+    for module in (
+        login,
+        describing,
+        collections,
+        querying,
+        ingesting,
+        extracting,
+        deploying,
+        contents,
+        records,
+        admin,
+    ):
         module.add_routes(app)
     disturbance.add_routes(app, org.faults)
     app.cleanup_ctx.append(_background)

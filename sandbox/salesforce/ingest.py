@@ -6,15 +6,14 @@ processed, never at upload. Called by `worker`, in the writing thread.
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from sandbox import clock
-from sandbox.salesforce import allocations, columns, uploads
+from sandbox.salesforce import allocations, columns, results, uploads
 from sandbox.salesforce.errors import JobError, RowError
 from sandbox.salesforce.jobs import Job, Jobs
-from sandbox.salesforce.lines import Lines
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
 from sandbox.salesforce.schema import SObject
@@ -54,10 +53,8 @@ class Ingest:
         self._key = self._sobject.get(job.key) if job.key else None
         if job.operation == "upsert" and (self._key is None or not self._key.key):
             raise JobError(f"InvalidBatch : Field name not found : {job.key}")
-        delimiter, ending = uploads.DELIMITERS[job.delimiter], uploads.LINE_ENDINGS[job.line_ending]
-        self._lines = Lines(self._columns, delimiter, ending, alphabetical=bool(switches.bulk_columns_sorted))
         self._parents = [column.field.name for column in self._columns if column.field.cascade]
-        self._waiting: list[list[str]] = []  # the chunk that was blocked
+        self._ahead: list[list[list[str]]] = []  # chunks that were read but not written yet
         self._holds, self._patient = bool(switches.bulk_chunk_seconds), True
         for _ in islice(self._rows, job.processed):
             pass  # done before a restart
@@ -68,52 +65,68 @@ class Ingest:
             raise JobError(f"InvalidEntity : Unable to find object: {name}")
         return found
 
-    def chunk(self, *, patient: bool = True) -> Progress | None:
-        """Works one chunk off; None when there is none left or the job is no longer in progress.
+    def work(self, *, most: int = 1, patient: bool = True) -> Progress | None:
+        """Works up to `most` chunks off in one transaction; None when nothing is left or the job is not in progress.
 
         Raises BlockedError while another job holds a parent, unless `patient` is False: then the rows are refused.
-        Raises JobError when the daily allocation is used up. In both cases nothing of the chunk is written.
+        Raises JobError when the daily allocation is used up. In both cases nothing is written; after BlockedError the
+        same chunks come again.
         """
         began = time.perf_counter()
-        rows = self._waiting or list(islice(self._rows, CHUNK))
-        if not rows:
+        while len(self._ahead) < most and (rows := list(islice(self._rows, CHUNK))):
+            self._ahead.append(rows)
+        some = self._ahead[:most]
+        if not some:
             return None
-        self._waiting, self._patient = rows, patient
-        job, width = self.job, len(self._columns)
-        wrong = {place: MISMATCH for place, row in enumerate(rows) if len(row) != width}
-        if wrong:
-            rows = [(row + [""] * width)[:width] if place in wrong else row for place, row in enumerate(rows)]
-        if max(map(_length, rows)) > uploads.MOST_RECORD:
-            wrong |= {place: TOO_LONG for place, row in enumerate(rows) if _length(row) > uploads.MOST_RECORD}
+        job, self._patient = self.job, patient
+        processed, failed, done = job.processed, job.failed, 0
         with self._org.database.transaction() as connection:
             if self._jobs.state(connection, job) != "InProgress":
                 return None
-            if job.processed % BATCH == 0:
-                self._allocate(connection)
-            outcomes = self._apply(connection, rows, wrong)
-            refused = sum(outcome.error is not None for outcome in outcomes)
-            processed, failed = job.processed + len(rows), job.failed + refused
-            self._jobs.keep_results(connection, job, processed, *self._lines.of(rows, outcomes))
+            for rows in some:
+                if processed % BATCH == 0 and not self._allocate(connection, processed, first=not done):
+                    break
+                outcomes = self._apply(connection, rows)
+                processed, done = processed + len(rows), done + 1
+                failed += sum(outcome.error is not None for outcome in outcomes)
+                results.keep(connection, job, processed, outcomes)
             spent = job.milliseconds + (time.perf_counter() - began) * 1000
             self._jobs.note(
                 connection, job, processed=processed, failed=failed, milliseconds=spent, retries=job.retries
             )
+        del self._ahead[:done]
+        refused, written = failed - job.failed, processed - job.processed - (failed - job.failed)
         job.processed, job.failed, job.milliseconds = processed, failed, spent
-        self._waiting = []
-        return Progress(len(rows) - refused, refused)
+        return Progress(written, refused)
 
-    def _allocate(self, connection: sqlite3.Connection) -> None:
-        """Counts the next 10,000 rows, and the parent batch of the job with its first."""
-        used = self._jobs.allocations
-        batches = 1 if self.job.processed else 2
+    def _allocate(self, connection: sqlite3.Connection, processed: int, *, first: bool) -> bool:
+        """Counts the next 10,000 rows, and the parent batch of the job with its first.
+
+        When they are used up: raises JobError if `first`, else answers False, so that what came before is kept.
+        """
+        used, batches = self._jobs.allocations, 1 if processed else 2
         for kind, amount in ((allocations.BATCHES, batches), (allocations.RECORDS, BATCH)):
-            if not used.take(connection, kind, amount):
-                raise JobError(f"ExceededQuota : {allocations.EXHAUSTED[kind]}")
+            if used.left(connection, kind) < amount:
+                if first:
+                    raise JobError(f"ExceededQuota : {allocations.EXHAUSTED[kind]}")
+                return False
+        used.take(connection, allocations.BATCHES, batches)
+        used.take(connection, allocations.RECORDS, BATCH)
+        return True
 
-    def _apply(
-        self, connection: sqlite3.Connection, rows: Sequence[Sequence[str]], wrong: dict[int, RowError]
-    ) -> list[Outcome]:
-        job = self.job
+    def _refusals(self, rows: list[list[str]]) -> dict[int, RowError]:
+        """The rows that cannot be read, by their place; they are brought to the width of the header."""
+        width = len(self._columns)
+        wrong = {place: MISMATCH for place, row in enumerate(rows) if len(row) != width}
+        for place in wrong:
+            rows[place] = (rows[place] + [""] * width)[:width]
+        if max(map(len, map("".join, rows))) > uploads.MOST_RECORD:
+            wrong |= {place: TOO_LONG for place, row in enumerate(rows) if len("".join(row)) > uploads.MOST_RECORD}
+        return wrong
+
+    def _apply(self, connection: sqlite3.Connection, given: list[list[str]]) -> list[Outcome]:
+        job, rows = self.job, list(given)
+        wrong = self._refusals(rows)
         write = Write(
             self._sobject,
             job.operation,
@@ -147,7 +160,3 @@ class Ingest:
             write.errors.setdefault(row, RowError("UNABLE_TO_LOCK_ROW", text + ",".join(foreign[:SHOWN_LOCKS])))
         if self._holds:
             locks.hold(needed, number)
-
-
-def _length(row: Sequence[str]) -> int:
-    return len("".join(row))

@@ -1,8 +1,8 @@
-"""Bulk 2.0 jobs as they are remembered: states, counters, uploads and the results of finished chunks.
+"""Bulk 2.0 jobs as they are remembered: states, counters, uploads.
 
-Owns the tables of jobs. Every change of a job is one transaction; a chunk's results, the job's progress and the rows
-themselves are in the same one, so that a killed server resumes without losing or repeating a row. Called by `ingest`,
-`extracts` and the job routes.
+Owns the tables of jobs and of outcomes, which `results` reads and writes. Every change of a job is one transaction; the
+outcomes of a chunk, the job's progress and the rows themselves are in the same one, so that a killed server resumes
+without losing or repeating a row. Called by `ingest`, `extracts` and the job routes.
 """
 
 import sqlite3
@@ -28,9 +28,8 @@ CREATE TABLE IF NOT EXISTS job (
   key TEXT, line_ending TEXT NOT NULL, delimiter TEXT NOT NULL, soql TEXT, uploaded INTEGER NOT NULL DEFAULT 0,
   processed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, milliseconds REAL NOT NULL DEFAULT 0,
   error TEXT, assignment_rule TEXT, retries INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS job_result (
-  job INTEGER NOT NULL, chunk INTEGER NOT NULL, successful BLOB NOT NULL, failed BLOB NOT NULL,
-  PRIMARY KEY (job, chunk));
+CREATE TABLE IF NOT EXISTS job_outcome (
+  job INTEGER NOT NULL, last INTEGER NOT NULL, kinds BLOB NOT NULL, ids TEXT NOT NULL, errors TEXT, PRIMARY KEY (job, last));
 """
 COLUMNS = (
     *("number", "id", "kind", "operation", "object", "created_by", "created", "changed", "state", "version", "key"),
@@ -202,25 +201,6 @@ class Jobs:
         row = connection.execute("SELECT state FROM job WHERE number = ?", (job.number,)).fetchone()
         return str(row[0]) if row else "Deleted"
 
-    @staticmethod
-    def keep_results(connection: sqlite3.Connection, job: Job, chunk: int, successful: str, failed: str) -> None:
-        """Stores the result lines of a chunk inside the caller's transaction."""
-        connection.execute(
-            "INSERT INTO job_result VALUES (?, ?, ?, ?)", (job.number, chunk, successful.encode(), failed.encode())
-        )
-
-    def results(self, job: Job, which: str, after: int, most: int) -> list[tuple[int, bytes]]:
-        """Result lines (`which` is successful or failed) of chunks above `after`, at most so many."""
-        assert which in {"successful", "failed"}
-        return (
-            self._org.database.reader()
-            .execute(
-                f"SELECT chunk, {which} FROM job_result WHERE job = ? AND chunk > ? ORDER BY chunk LIMIT ?",  # noqa: S608
-                (job.number, after, most),
-            )
-            .fetchall()
-        )
-
     def delete(self, job: Job) -> None:
         """Removes a finished job with all it holds; raises ApiError while it is not finished."""
         if job.state not in TERMINAL | {"UploadComplete"}:
@@ -232,7 +212,7 @@ class Jobs:
     def _remove(self, connection: sqlite3.Connection, jobs: Sequence[tuple[int, str]]) -> None:
         for number, identity in jobs:
             connection.execute("DELETE FROM job WHERE number = ?", (number,))
-            connection.execute("DELETE FROM job_result WHERE job = ?", (number,))
+            connection.execute("DELETE FROM job_outcome WHERE job = ?", (number,))
             for path in self._org.uploads.glob(f"{identity}.*"):
                 path.unlink(missing_ok=True)
 

@@ -91,21 +91,16 @@ class Rows:
         parent, key = column.parent, column.key
         assert parent is not None
         assert key is not None
-        given = [value.strip() if value is not None and value is not CLEAR else value for value in raw]
-        wanted = {value for value in given if value is not None and value is not CLEAR}
-        matches = self._matches(connection, parent, key, wanted)
-        resolved: list[Any] = []
-        for row, value in enumerate(given):
-            if value is None or value is CLEAR:
-                resolved.append(value)
-                continue
-            found = matches.get(_folded(key, value), [])
-            if len(found) != 1:
-                resolved.append(None)
-                text = f"Foreign key external ID: {value} not found for field {key.name} in entity {parent.name}"
-                wrong.setdefault(row, _ambiguous(key, found) if found else RowError("INVALID_FIELD", text))
-            else:
-                resolved.append(found[0])
+        spelled = {value: value.strip() for value in set(raw) if value is not None and value is not CLEAR}
+        matches = self._matches(connection, parent, key, set(spelled.values()))
+        found = {value: matches.get(_folded(key, text), []) for value, text in spelled.items()}
+        resolved = [value if value is None or value is CLEAR else _only(found[value]) for value in raw]
+        if any(len(each) != 1 for each in found.values()):
+            for row, value in enumerate(raw):
+                if value in found and len(found[value]) != 1:
+                    text = f"Foreign key external ID: {spelled[value]} not found for field {key.name} in entity {parent.name}"
+                    several = found[value]
+                    wrong.setdefault(row, _ambiguous(key, several) if several else RowError("INVALID_FIELD", text))
         return resolved
 
     def _matches(
@@ -211,7 +206,7 @@ class Rows:
 
     @staticmethod
     def _check_required(write: Write) -> None:
-        required = [each.name for each in write.sobject.fields.values() if each.required]
+        required = [each.name for each in write.sobject.fields.values() if each.required and each.type != "base64"]
         absent: dict[int, list[str]] = {}
         for name in required:
             given = write.stored.get(name)
@@ -279,10 +274,12 @@ class Rows:
         if not rows:
             return
         number = self._records.next_number(connection, write.sobject)
-        for offset, row in enumerate(rows):
-            write.ids[row] = ids.make(write.sobject.prefix, number + offset)
+        for row, identity in zip(rows, ids.run(write.sobject.prefix, number, len(rows)), strict=True):
+            write.ids[row] = identity
         fixed = {
-            name: write.at if name.endswith(("Date", "Modstamp")) else write.user for name in (*CREATED, *MODIFIED)
+            name: write.at if name.endswith(("Date", "Modstamp")) else write.user
+            for name in (*CREATED, *MODIFIED)
+            if name in write.sobject.fields
         }
         if write.sobject.get("OwnerId") and "OwnerId" not in write.stored:
             fixed["OwnerId"] = write.user
@@ -314,7 +311,7 @@ class Rows:
             value = f"nullif({place}, char(0, 0))" if CLEAR in some else place
             assignments.append(f'"{name}" = ' + (f'iif({place} IS NULL, "{name}", {value})' if None in some else value))
             chosen.append(some)
-        for name in MODIFIED:
+        for name in filter(write.sobject.fields.__contains__, MODIFIED):
             assignments.append(f"{name} = ?{len(assignments) + 1}")
             chosen.append([write.user if name.endswith("Id") else write.at] * len(rows))
         self._records.update(
@@ -329,6 +326,10 @@ class Rows:
 
 def _folded(key: Field, value: Any) -> Any:
     return value if key.case_sensitive or not isinstance(value, str) else value.lower()
+
+
+def _only(found: Sequence[str]) -> str | None:
+    return found[0] if len(found) == 1 else None
 
 
 def _ambiguous(key: Field, found: Sequence[str]) -> RowError:

@@ -18,6 +18,7 @@ from sandbox.salesforce.usage import Usage
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60.0
+TOGETHER = 10  # chunks committed at once at full speed
 LOCK_LOOK = 0.02  # seconds between two tries to get a lock
 FAILED_AFTER = 2  # chunks that a job commits before an injected failure strikes
 STARTABLE = frozenset({"UploadComplete", "InProgress"})
@@ -92,7 +93,8 @@ class Worker:
         while True:
             if failure is not None and chunks == FAILED_AFTER:
                 break
-            progress = await self._chunk(ingest)
+            one_by_one = failure is not None or self._switches.bulk_chunk_seconds
+            progress = await self._work(ingest, 1 if one_by_one else TOGETHER)
             if progress is None:
                 break
             chunks += 1
@@ -104,13 +106,13 @@ class Worker:
             raise JobError(failure.message or FAILURE)
         await self._end(job, "JobComplete")
 
-    async def _chunk(self, ingest: Ingest) -> Progress | None:
-        """The next chunk; while another job holds its parents it is tried again, and in the end without patience."""
+    async def _work(self, ingest: Ingest, most: int) -> Progress | None:
+        """The next chunks; while another job holds their parents they are tried again, and in the end without patience."""
         waited = 0.0
         while True:
             patient = waited < self._switches.bulk_lock_seconds
             try:
-                return await self._org.database.write(ingest.chunk, patient=patient)
+                return await self._org.database.write(ingest.work, most=most, patient=patient)
             except BlockedError:
                 if not waited:
                     ingest.job.retries += 1

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.salesforce import payload
 from sandbox.salesforce.errors import ApiError, RowError, no_such_column
+from sandbox.salesforce.files.documents import FILES, Documents
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.payload import Record
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
@@ -27,6 +28,7 @@ class Writes:
 
     def __init__(self, org: Org) -> None:
         self._org = org
+        self.documents = Documents(org)
 
     def sobject(self, name: str) -> SObject:
         """A writable object; raises ApiError."""
@@ -77,8 +79,11 @@ class Writes:
         user: str,
         key: Field | None,
     ) -> list[Outcome]:
-        org = self._org
-        columns, cells = payload.columns(org.schema, sobject, records)
+        org, left = self._org, records
+        taken = None
+        if sobject.name in FILES:
+            left, taken = self.documents.take(connection, sobject.name, operation, records)
+        columns, cells = payload.columns(org.schema, sobject, left)
         write = Write(
             sobject,
             operation,
@@ -90,7 +95,11 @@ class Writes:
             key,
             org.faults.rows("lock", f"{sobject.name} {operation}", len(records)),
         )
-        return org.rows.apply(connection, write)
+        if taken is None:
+            return org.rows.apply(connection, write)
+        write.errors |= taken.errors
+        outcomes = org.rows.apply(connection, write)
+        return self.documents.finish(connection, sobject.name, operation, left, taken, outcomes, user)
 
     def found(self, sobject: SObject, key: Field, value: str) -> list[str]:
         """The ids of the live records that have this value in a key field."""

@@ -4,9 +4,6 @@ Owns `/jobs/ingest`. Uploads go to a file as they arrive; nothing in them is loo
 """
 
 import os
-import re
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +11,11 @@ from aiohttp import BodyPartReader, web
 
 from sandbox.salesforce import uploads
 from sandbox.salesforce.allocations import BATCHES, EXHAUSTED, LIMITS
-from sandbox.salesforce.errors import ApiError, JobError, not_found
+from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Job
-from sandbox.salesforce.lines import Lines, alphabetically
+from sandbox.salesforce.results import Results
 from sandbox.salesforce.routes import downloads
-from sandbox.salesforce.routes.context import VERSION, Services, answer, base, given, parsed, services, user
+from sandbox.salesforce.routes.context import VERSION, answer, base, given, parsed, services, user
 
 KIND = "V2Ingest"
 OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
@@ -26,8 +23,6 @@ OPEN, ABORTABLE = frozenset({"Open"}), frozenset({"Open", "UploadComplete", "InP
 MOST_UPLOAD = 150_000_000  # bytes, encoded as base64
 MOST_MULTIPART = 100_000  # characters
 PER_LIST = 1_000
-CHUNKS = 50  # stored result chunks sent at once
-UNPROCESSED = 2_000  # rows sent at once
 RESULTS = "successfulResults|failedResults|unprocessedrecords|unprocessedRecords"
 
 TWICE = (  # a second PUT is taken; closing the job then is what fails
@@ -211,43 +206,10 @@ async def _results(request: web.Request) -> web.StreamResponse:
     untouched = which == "unprocessedrecords"
     if not job.uploaded:
         raise not_found(code_first=True)
-    pieces = _unprocessed(shared, job) if untouched else _recorded(shared, job, which.removesuffix("results"))
+    results, alphabetical = Results(shared.org, shared.jobs), bool(shared.switches.bulk_columns_sorted)
+    pieces = (
+        results.unprocessed(job)
+        if untouched
+        else results.recorded(job, which.removesuffix("results"), alphabetical=alphabetical)
+    )
     return await downloads.send(request, shared.org.database, pieces)
-
-
-def _header(shared: Services, job: Job) -> list[str]:
-    """The names in the first row; none when the file is no CSV."""
-    try:
-        return next(uploads.rows(shared.jobs.path(job), job.delimiter), [])
-    except JobError:
-        return []
-
-
-def _line(shared: Services, job: Job, names: list[str]) -> bytes:
-    delimiter = uploads.DELIMITERS[job.delimiter]
-    bare = [f'"{name}"' if re.search(rf'["\n{re.escape(delimiter)}]', name) else name for name in names]
-    return (delimiter.join(bare) + uploads.LINE_ENDINGS[job.line_ending]).encode()
-
-
-def _recorded(shared: Services, job: Job, which: str) -> Iterator[bytes]:
-    extra = ['"sf__Id"', '"sf__Created"' if which == "successful" else '"sf__Error"']
-    delimiter = uploads.DELIMITERS[job.delimiter].encode()
-    names = _header(shared, job)
-    if shared.switches.bulk_columns_sorted:
-        names = [names[place] for place in alphabetically(names)]
-    yield delimiter.join([*(name.encode() for name in extra), _line(shared, job, names)])
-    after = 0
-    while stored := shared.jobs.results(job, which, after, CHUNKS):
-        after = stored[-1][0]
-        joined = b"".join(lines for _, lines in stored)
-        if joined:
-            yield joined
-
-
-def _unprocessed(shared: Services, job: Job) -> Iterator[bytes]:
-    yield _line(shared, job, _header(shared, job))
-    if job.state in {"Aborted", "Failed"}:
-        lines = Lines([], uploads.DELIMITERS[job.delimiter], uploads.LINE_ENDINGS[job.line_ending])
-        rows = islice(uploads.rows(shared.jobs.path(job), job.delimiter), job.processed + 1, None)
-        while some := list(islice(rows, UNPROCESSED)):
-            yield lines.plain(some).encode()

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from sandbox.salesforce import ids
 from sandbox.salesforce.errors import ApiError, RowError, not_found
+from sandbox.salesforce.routes import contents
 from sandbox.salesforce.routes.context import VERSION, answer, base, given, services, user
 from sandbox.salesforce.rows import Outcome
 from sandbox.salesforce.schema import Field, SObject
@@ -68,7 +69,11 @@ async def _exists(request: web.Request, sobject: SObject, identity: str) -> bool
 
 
 async def _create(request: web.Request) -> web.Response:
-    outcome = await _write(request, "insert", await given(request))
+    if request.content_type.startswith("multipart/"):
+        record = await contents.received(request, _sobject(request).name)
+    else:
+        record = await given(request)
+    outcome = await _write(request, "insert", record)
     made = answer(request, {"id": outcome.id, "success": True, "errors": []}, 201)
     made.headers["Location"] = f"{base(request)}/sobjects/{request.match_info['sobject']}/{outcome.id}"
     return made
