@@ -17,6 +17,7 @@ from sandbox.faults import Fault
 from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Jobs
 from sandbox.salesforce.metadata.deployer import Deployer
+from sandbox.salesforce.metadata.tooling import Tooling
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.routes import (
@@ -31,6 +32,7 @@ from sandbox.salesforce.routes import (
     querying,
     records,
     slashes,
+    tooling,
 )
 from sandbox.salesforce.routes.context import SERVICES, Services, services
 from sandbox.salesforce.sessions import Sessions
@@ -90,6 +92,7 @@ def application(org: Org) -> web.Application:
         admin,
     ):
         module.add_routes(app)
+    tooling.add_routes(app, Tooling(org))
     disturbance.add_routes(app, org.faults)
     app.cleanup_ctx.append(_background)
     return app

@@ -122,7 +122,7 @@ class Definitions:
         named = ACTIVITY if owner.lower() == ACTIVITY.lower() else owners[0].name
         kept = {key: value for key, value in given.items() if value is not None}
         connection.execute(
-            "INSERT OR REPLACE INTO custom_field VALUES (?, ?, ?)",
+            "INSERT INTO custom_field VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET definition = excluded.definition",
             (named, name, orjson.dumps({"kind": kind, **kept}).decode()),
         )
         for each in owners:

@@ -10,9 +10,8 @@ import sqlite3
 from typing import Any
 
 from sandbox import clock
-from sandbox.salesforce import ids
 from sandbox.salesforce.metadata import xml
-from sandbox.salesforce.metadata.changes import Changes, RefusedError
+from sandbox.salesforce.metadata.changes import Changes, RefusedError, custom_fields
 from sandbox.salesforce.metadata.components import FIELD, OBJECT, PERMISSION_SET, Component
 from sandbox.salesforce.metadata.deployer import Deployer
 from sandbox.salesforce.metadata.deployments import Deployment, UnknownDeployError
@@ -125,8 +124,8 @@ class Calls:
         if kind == OBJECT:
             found = [(each.name, each.prefix) for each in self._org.schema]
         elif kind == FIELD:
-            rows = reader.execute("SELECT object || '.' || name, rowid FROM custom_field ORDER BY rowid")
-            found = [(name, ids.make("00N", number)) for name, number in rows]
+            listed = custom_fields(self._org, reader).items()
+            found = [(f"{owner}.{name}", identity) for (owner, name), identity in listed]
         elif kind == PERMISSION_SET:
             found = reader.execute("SELECT Name, Id FROM PermissionSet WHERE IsDeleted = 0 ORDER BY seq").fetchall()
         return [

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sandbox.salesforce import ids
+from sandbox.salesforce import catalogue, ids
 from sandbox.salesforce.custom import KINDS
 from sandbox.salesforce.definitions import ACTIVITIES, ACTIVITY
 from sandbox.salesforce.metadata import xml
@@ -20,6 +20,7 @@ from sandbox.salesforce.org import Org
 from sandbox.salesforce.schema import SObject
 
 FIELD_PREFIX, OBJECT_PREFIX = "00N", "01I"
+FIRST_GIVEN = 10**6  # the number of the first custom field that the org began with
 LENGTHS = frozenset({"Text", "EncryptedText", "LongTextArea", "Html"})
 PICKLISTS = frozenset({"Picklist", "MultiselectPicklist"})
 NUMBERS = frozenset({"Number", "Currency", "Percent"})
@@ -206,10 +207,16 @@ class Changes:
         return Change(self._field_id(connection, owner, name), created=before is None)
 
     def _field_id(self, connection: sqlite3.Connection, owner: str, name: str) -> str:
-        row = connection.execute(
-            "SELECT rowid FROM custom_field WHERE object = ? AND name = ?", (owner, name)
-        ).fetchone()
-        return ids.make(FIELD_PREFIX, row[0]) if row else ""
+        return custom_fields(self.org, connection).get((owner, name), "")
+
+
+def custom_fields(org: Org, connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """The ids of all custom fields, by owner and name; the fields of activities belong to `Activity`."""
+    sql = "SELECT object, name, rowid FROM custom_field ORDER BY rowid"
+    made = {(owner, name): ids.make(FIELD_PREFIX, number) for owner, name, number in connection.execute(sql)}
+    begun = [(owner, field.name) for owner, fields in catalogue.custom_fields().items() for field in fields]
+    given = {pair: ids.make(FIELD_PREFIX, FIRST_GIVEN + place) for place, pair in enumerate(begun)}
+    return {pair: identity for pair, identity in given.items() if org.schema.of(pair[0]).get(pair[1])} | made
 
 
 def _true(given: Any) -> bool:

@@ -41,25 +41,27 @@ class Node:
             **SWITCHES,
         }
 
-    def script(self, name: str, *, https: bool = False) -> Any:
+    def script(self, name: str, *, https: bool = False, **more: str) -> Any:
         """What a script of this folder told in its last line."""
         url = self.salesforce["https_url" if https else "url"]
         told = {"SANDBOX_URL": url, "SANDBOX_TOKEN": self.salesforce["access_token"]}
-        ran = self._run([str(HERE / name)], told)
+        ran = self._run([str(HERE / name)], told | more)
         assert ran.returncode == 0, ran.stderr or ran.stdout
         return json.loads(ran.stdout.splitlines()[-1])
 
-    def sf(self, *command: str, code: int = 0, **more: str) -> Any:
+    def sf(self, *command: str, code: int = 0, at: Path | None = None, **more: str) -> Any:
         """The JSON that a command of the Salesforce CLI answers; it must end with this exit code."""
         program = self.packages / "node_modules" / "@salesforce" / "cli" / "bin" / "run.js"
-        ran = self._run([str(program), *command, "--json"], more)
+        ran = self._run([str(program), *command, "--json"], more, at)
         assert ran.returncode == code, ran.stdout or ran.stderr
         return json.loads(ran.stdout)
 
-    def _run(self, arguments: list[str], more: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, arguments: list[str], more: dict[str, str], at: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self._node, *arguments],
-            cwd=self.home,
+            cwd=at or self.home,
             env=self._environment | more,
             capture_output=True,
             text=True,

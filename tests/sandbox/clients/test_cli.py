@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,45 @@ def test_the_cli_tells_which_rows_were_refused(cli: Node) -> None:
     assert (results["status"], results["processedRecords"], results["failedRecords"]) == ("JobComplete", 2, 1)
     failed = rows_of(cli.home / results["failedFilePath"])
     assert failed[0]["sf__Error"].startswith("REQUIRED_FIELD_MISSING")
+
+
+FIELD = """<?xml version="1.0" encoding="UTF-8"?>
+<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>{name}</fullName><label>From a project</label>
+<type>Text</type><length>64</length><externalId>true</externalId><unique>true</unique></CustomField>"""
+PERMISSIONS = """<?xml version="1.0" encoding="UTF-8"?>
+<PermissionSet xmlns="http://soap.sforce.com/2006/04/metadata"><label>From a project</label>
+<hasActivationRequired>false</hasActivationRequired><fieldPermissions><editable>true</editable>
+<field>Contact.Project_Id__c</field><readable>true</readable></fieldPermissions></PermissionSet>"""
+
+
+def project(node: Node, name: str, files: dict[str, str]) -> Path:
+    """A project folder with these files below its default package."""
+    folder = node.home / name
+    for path, text in files.items():
+        file = folder / "force-app" / "main" / "default" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    described = {"packageDirectories": [{"path": "force-app", "default": True}], "sourceApiVersion": "62.0"}
+    (folder / "sfdx-project.json").write_text(json.dumps(described))
+    return folder
+
+
+@pytest.mark.parametrize("rest", ["false", "true"])
+def test_the_cli_deploys_a_project_over_soap_and_rest(cli: Node, rest: str) -> None:
+    files = {
+        "objects/Contact/fields/Project_Id__c.field-meta.xml": FIELD.format(name="Project_Id__c"),
+        "permissionsets/Project.permissionset-meta.xml": PERMISSIONS,
+    }
+    folder = project(cli, "good", files)
+    deployed = result(
+        cli.sf("project", "deploy", "start", "--source-dir", "force-app", at=folder, SF_ORG_METADATA_REST_DEPLOY=rest)
+    )
+    assert (deployed["status"], deployed["success"]) == ("Succeeded", True)
+    assert {file["fullName"] for file in deployed["files"]} == {"Contact.Project_Id__c", "Project"}
+
+
+def test_the_cli_tells_why_a_deploy_failed(cli: Node) -> None:
+    folder = project(cli, "bad", {"objects/Task/fields/Wrong__c.field-meta.xml": FIELD.format(name="Wrong__c")})
+    failed = result(cli.sf("project", "deploy", "start", "--source-dir", "force-app", at=folder, code=1))
+    assert failed["status"] == "Failed"
+    assert failed["details"]["componentFailures"][0]["problem"] == "bad value for restricted picklist field: Task"

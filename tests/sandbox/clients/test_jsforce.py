@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox.clients.conftest import Node
+from tests.sandbox.test_metadata import on, package
 
 pytestmark = pytest.mark.timeout(600)  # the first test may install the clients
 
@@ -40,3 +41,18 @@ def test_jsforce_loads_and_queries_in_bulk(node: Node) -> None:
         row["sf__Id"] for row in told["deleted"]["successfulResults"]
     )
     assert told["failed"].endswith("InvalidBatch : Field name not found : Nope__c")
+
+
+def test_jsforce_deploys_and_uses_tooling(node: Node) -> None:
+    path = node.home / "package.zip"
+    path.write_bytes(package(on("Account", "Js_Deployed__c"), CustomField=["Account.Js_Deployed__c"]))
+    told = node.script("metadata.mjs", PACKAGE=str(path))
+    soap, rest = told["soap"], told["rest"]
+    assert (soap["status"], soap["success"], soap["numberComponentsDeployed"]) == ("Succeeded", True, 1)
+    assert (rest["status"], rest["success"]) == ("Succeeded", True)
+    assert rest["details"]["componentSuccesses"][0]["fullName"] == "Account.Js_Deployed__c"
+    assert (told["made"]["success"], told["refused"]["success"], told["removed"]["success"]) == (True, False, True)
+    assert told["refused"]["errors"][0]["message"] == "Must specify 'length' for a CustomField of type Text"
+    assert {"CustomObject", "PermissionSet"} <= set(told["described"])
+    assert {"Account", "Contact"} <= set(told["listed"])
+    assert (told["tool"]["success"], told["asked"]["totalSize"]) == (True, 1)
