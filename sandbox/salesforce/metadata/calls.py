@@ -152,20 +152,24 @@ class Calls:
         components = [
             Component(str(each.pop("@type", "")), str(each.pop("fullName", "")), each) for each in _few(listed)
         ]
-        return await self._each(components, created=call.operation == "upsertMetadata")
+        return await self._each(
+            components, created=call.operation == "upsertMetadata", new=call.operation == "createMetadata"
+        )
 
     async def _delete(self, call: Call) -> Any:
         kind = str(call.arguments.get("type", ""))
         names = _few(xml.many(call.arguments.get("fullNames")))
         return await self._each([Component(kind, str(name), None) for name in names], created=False)
 
-    async def _each(self, components: list[Component], *, created: bool) -> list[dict[str, Any]]:
+    async def _each(self, components: list[Component], *, created: bool, new: bool = False) -> list[dict[str, Any]]:
         changes = Changes(self._org, self._user)
 
         def one(component: Component) -> dict[str, Any]:
             shown: dict[str, Any] = {"created": False} if created else {}
             try:
                 changes.check(component, set())
+                if new:
+                    changes.check_new(component)
             except RefusedError as error:
                 wrong = {"message": str(error), "statusCode": error.code}
                 return shown | {"errors": wrong, "fullName": component.name, "success": False}

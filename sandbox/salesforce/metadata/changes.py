@@ -67,6 +67,17 @@ class Changes:
         else:
             checks[component.type](component, planned)
 
+    def check_new(self, component: Component) -> None:
+        """Raises RefusedError when there is such a component already."""
+        owner, _, name = component.name.partition(".")
+        known = self._owner(owner)
+        if component.type == FIELD and known is not None and known.get(name) is not None:
+            text = f"There is already a field named {name.removesuffix('__c')} on {known.label}."
+            raise RefusedError(text, "DUPLICATE_DEVELOPER_NAME")
+        if component.type == OBJECT and known is not None:
+            text = f"That object name, '{owner.removesuffix('__c')}' is already in use. Please choose a different name."
+            raise RefusedError(text, "DUPLICATE_DEVELOPER_NAME")
+
     def apply(self, connection: sqlite3.Connection, component: Component) -> Change:
         """Carries a checked component out inside the caller's transaction."""
         if component.type == PERMISSION_SET:

@@ -26,7 +26,7 @@ def add_routes(app: web.Application) -> None:
         app.router.add_get(f"{VERSION}/metadata/deployRequest/{{id}}{end}", _status)
         app.router.add_patch(f"{VERSION}/metadata/deployRequest/{{id}}{end}", _cancel)
         app.router.add_post(SOAP + end, _soap)
-        app.router.add_post(f"{SOAP}/{{more}}{end}", _soap)
+    app.router.add_post(f"{SOAP}/{{more:.+}}", _soap)  # some clients go on as for REST
 
 
 def _name(request: web.Request, identity: str) -> str:

@@ -78,12 +78,14 @@ def _only_fields(request: web.Request) -> None:
         raise ApiError(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", text, fields=())
 
 
-async def _change(request: web.Request, component: Component) -> Change:
+async def _change(request: web.Request, component: Component, *, new: bool = False) -> Change:
     shared = services(request)
     changes = Changes(shared.org, user(request))
 
     def change() -> Change:
         changes.check(component, set())
+        if new:
+            changes.check_new(component)
         with shared.org.database.transaction() as connection:
             return changes.apply(connection, component)
 
@@ -106,12 +108,7 @@ async def _create(request: web.Request) -> web.Response:
     name = str(body.get("FullName", ""))
     if "." not in name:
         raise ApiError(400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [FullName]", fields=("FullName",))
-    owner, _, field = name.partition(".")
-    known = services(request).org.schema.get(owner)
-    if known is not None and known.get(field) is not None:
-        text = f"There is already a field named {field.removesuffix('__c')} on {known.label}."
-        raise ApiError(400, "DUPLICATE_DEVELOPER_NAME", text, fields=("DeveloperName",))
-    made = await _change(request, _component(name, body))
+    made = await _change(request, _component(name, body), new=True)
     created = answer(request, {"id": made.id, "success": True, "errors": [], "warnings": [], "infos": []}, 201)
     created.headers["Location"] = f"{_base(request)}/sobjects/{FIELD}/{made.id}"
     return created
