@@ -49,9 +49,9 @@ class Definitions:
             connection, "SELECT object, name, definition FROM custom_field ORDER BY rowid"
         ):
             given = orjson.loads(definition)
+            fields = _fields(field, given.pop("kind"), given)
             for owner in self._owners(name):
-                owner.add(_fields(field, given.pop("kind"), given.copy()))
-                given["kind"] = orjson.loads(definition)["kind"]
+                owner.add(fields)
         for name, field, value in _all(connection, "SELECT object, field, value FROM custom_value ORDER BY rowid"):
             self._extend(name, field, [value])
 
