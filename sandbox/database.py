@@ -33,6 +33,7 @@ class Database:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self.ended: list[Callable[[], None]] = []  # called after every transaction, committed or not
         self._writer = self._open()
         self._write_thread = ThreadPoolExecutor(1, f"{path.stem}-write")
         self._read_threads = ThreadPoolExecutor(READERS, f"{path.stem}-read")
@@ -65,8 +66,14 @@ class Database:
                 yield self._writer
             except BaseException:
                 self._writer.execute("ROLLBACK")
+                self._tell()
                 raise
             self._writer.execute("COMMIT")
+            self._tell()
+
+    def _tell(self) -> None:
+        for each in self.ended:
+            each()
 
     @contextmanager
     def schema_change(self) -> Iterator[sqlite3.Connection]:

@@ -8,7 +8,7 @@ All methods take the writing connection: the change is durable when its transact
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,8 +36,8 @@ class UnknownOwnerError(ValueError):
 class Definitions:
     """What was added to the standard objects of one org."""
 
-    def __init__(self, schema: Schema, records: Records) -> None:
-        self._schema, self._records = schema, records
+    def __init__(self, schema: Schema, records: Records, changed: Callable[[], None] = lambda: None) -> None:
+        self._schema, self._records, self._changed = schema, records, changed
 
     def restore(self, connection: sqlite3.Connection) -> None:
         """Brings back what was made before the last stop; tables are `Records.prepare`'s."""
@@ -84,10 +84,12 @@ class Definitions:
         made = _object(name, **given)
         self._records.create(connection, made)
         self._include(made)
+        self._changed()
         return made
 
     def drop_object(self, connection: sqlite3.Connection, sobject: SObject) -> None:
         """Takes a custom object away for good, with its records and the fields that point to it."""
+        self._changed()
         for child, lookup in list(self._schema.lookups_to(sobject.name)):
             if lookup.grows:
                 child.add(
@@ -130,10 +132,12 @@ class Definitions:
             each.add(fields)
         if fields[-1].master:
             owners[0].drop("OwnerId")
+        self._changed()
         return fields[-1]
 
     def drop_field(self, connection: sqlite3.Connection, owner: str, name: str) -> None:
         """Takes a custom field away; its column stays in the table, unseen, and is empty if the field comes back."""
+        self._changed()
         for each in self._owners(owner):
             field = each.get(name)
             if field is None:
@@ -155,6 +159,7 @@ class Definitions:
     def add_values(self, connection: sqlite3.Connection, owner: str, field: str, values: Sequence[str]) -> None:
         """More values for a picklist, standard ones too; raises UnknownOwnerError when there is no such field."""
         self._extend(owner, field, values, strict=True)
+        self._changed()
         connection.executemany(
             "INSERT OR IGNORE INTO custom_value VALUES (?, ?, ?)", [(owner, field, value) for value in values]
         )

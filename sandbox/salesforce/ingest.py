@@ -16,7 +16,7 @@ from sandbox.salesforce.errors import JobError, RowError
 from sandbox.salesforce.jobs import Job, Jobs
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
-from sandbox.salesforce.schema import SObject
+from sandbox.salesforce.schema import Schema, SObject
 from sandbox.salesforce.switches import Switches
 from sandbox.salesforce.values import from_csv
 
@@ -42,14 +42,15 @@ class Ingest:
 
     def __init__(self, org: Org, jobs: Jobs, job: Job, switches: Switches) -> None:
         self._org, self._jobs, self.job = org, jobs, job
-        self._sobject = self._object(job.object)
+        schema = org.seen_by(job.created_by)
+        self._sobject = self._object(schema, job.object)
         path = jobs.path(job)
         uploads.check(path, job.line_ending)
         self._rows: Iterator[list[str]] = uploads.rows(path, job.delimiter)
         header = next(self._rows, [])
         if not header or sum(map(len, header)) > uploads.MOST_HEADER:
             raise JobError("InvalidBatch : Failed to parse CSV. The header row is missing or too long")
-        self._columns = columns.from_headers(org.schema, self._sobject, header)
+        self._columns = columns.from_headers(schema, self._sobject, header)
         self._key = self._sobject.get(job.key) if job.key else None
         if job.operation == "upsert" and (self._key is None or not self._key.key):
             raise JobError(f"InvalidBatch : Field name not found : {job.key}")
@@ -59,8 +60,9 @@ class Ingest:
         for _ in islice(self._rows, job.processed):
             pass  # done before a restart
 
-    def _object(self, name: str) -> SObject:
-        found = self._org.schema.get(name)
+    @staticmethod
+    def _object(schema: Schema, name: str) -> SObject:
+        found = schema.get(name)
         if found is None:
             raise JobError(f"InvalidEntity : Unable to find object: {name}")
         return found

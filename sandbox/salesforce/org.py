@@ -3,6 +3,7 @@
 Owns what the parts of the server share, and how an org begins. Knows no HTTP. Opened by `sandbox.server`.
 """
 
+import json
 import random
 import secrets
 import sqlite3
@@ -13,9 +14,12 @@ from sandbox import clock
 from sandbox.database import Database
 from sandbox.faults import Faults
 from sandbox.salesforce import catalogue, ids
+from sandbox.salesforce.access import Access
 from sandbox.salesforce.definitions import Definitions
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.rows import Rows
+from sandbox.salesforce.schema import Schema
+from sandbox.salesforce.settings import Settings
 from sandbox.staff import STAFF
 from sandbox.visual_practice import names
 
@@ -24,6 +28,7 @@ API_USER, ADMINISTRATOR = ids.make("005", 1), ids.make("005", 2)  # who loads, a
 ADMINISTRATORS = 2  # the first users
 BATCH = 1_000
 DAY = 86_400
+SETTINGS = "settings"
 
 COMMON = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,8 +47,11 @@ class Org:
         self.database = Database(folder / "salesforce.sqlite")
         self.schema = catalogue.standard()
         self.records = Records(self.schema)
-        self.definitions = Definitions(self.schema, self.records)
-        self.rows = Rows(self.schema, self.records)
+        self.settings = Settings()
+        self.access = Access(self.schema, self.settings)
+        self.definitions = Definitions(self.schema, self.records, self.access.forget)
+        self.database.ended.append(self.access.settle)
+        self.rows = Rows(self.schema, self.records, self.settings, self.access)
         self.faults = Faults(seed)
         with self.database.schema_change() as connection:
             connection.executescript(COMMON)
@@ -55,6 +63,9 @@ class Org:
                 for name, added in catalogue.custom_fields().items():
                     self.schema.of(name).add(added)
             self.definitions.restore(connection)
+            self.rows.bin.prepare(connection)
+            self.rows.rules.restore(connection)
+            self.settings.turn(json.loads(self._value(connection, SETTINGS) or "{}"))
             self.records.prepare(connection)
             if new:
                 self._begin(connection, rows, random.Random(seed))
@@ -64,6 +75,10 @@ class Org:
 
     def close(self) -> None:
         self.database.close()
+
+    def seen_by(self, user: str) -> Schema:
+        """The objects and fields that are there for a user."""
+        return self.access.seen_by(self.database.reader(), user)
 
     # -- settings -----------------------------------------------------------------------------------------------
 
@@ -94,6 +109,13 @@ class Org:
         """Keeps a setting."""
         with self.database.transaction() as connection:
             self._remember(connection, name, value)
+
+    def turn(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Changes settings of the org for good; raises UnknownSettingError."""
+        turned = self.settings.turn(given)
+        self.access.forget()
+        self.remember(SETTINGS, json.dumps(turned))
+        return turned
 
     # -- the beginning ------------------------------------------------------------------------------------------
 

@@ -33,9 +33,9 @@ class Queries:
     def __init__(self, org: Org) -> None:
         self._org = org
 
-    def run(self, soql: str, version: str, *, deleted: bool, page: int = PAGE) -> Answer:
-        """The first page; raises ApiError when the query is wrong."""
-        statement = self._statement(soql, deleted=deleted)
+    def run(self, soql: str, version: str, *, deleted: bool, page: int = PAGE, user: str | None = None) -> Answer:
+        """The first page of what a user sees, or of everything; raises ApiError when the query is wrong."""
+        statement = self._statement(soql, user, deleted=deleted)
         reader = self._org.database.reader()
         if statement.query.counting:
             total = reader.execute(statement.sql("count(*)"), statement.values).fetchone()[0]
@@ -51,7 +51,7 @@ class Queries:
             return Answer(len(rows), shape.records(rows), None)
         return self._begin(statement, version, page, deleted=deleted)
 
-    def more(self, locator: str, version: str, page: int = PAGE) -> Answer:
+    def more(self, locator: str, version: str, page: int = PAGE, user: str | None = None) -> Answer:
         """A later page; raises ApiError when the locator is unknown."""
         name, _, start = locator.partition("-")
         number = next((row for row in self._cursors() if ids.make(CURSOR_PREFIX, row)[:15] == name[:15]), None)
@@ -63,13 +63,14 @@ class Queries:
         ).fetchone()
         rows = array("q")
         rows.frombytes(stored)
-        return self._page(self._statement(soql, deleted=bool(deleted)), version, rows, int(start), page, name)
+        return self._page(self._statement(soql, user, deleted=bool(deleted)), version, rows, int(start), page, name)
 
     def _cursors(self) -> list[int]:
         return [row[0] for row in self._org.database.reader().execute("SELECT id FROM cursor")]
 
-    def _statement(self, soql: str, *, deleted: bool) -> Statement:
-        return translate(self._org.schema, soql, syntax.parse(soql), deleted=deleted)
+    def _statement(self, soql: str, user: str | None, *, deleted: bool) -> Statement:
+        schema = self._org.schema if user is None else self._org.seen_by(user)
+        return translate(schema, soql, syntax.parse(soql), deleted=deleted)
 
     def _begin(self, statement: Statement, version: str, page: int, *, deleted: bool) -> Answer:
         database = self._org.database

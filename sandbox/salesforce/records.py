@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject
+from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject, folded
 
 MOST_VALUES = 500  # in one IN list; SQLite takes 32,766
 MODIFIED = ("LastModifiedById", "LastModifiedDate", "SystemModstamp")
@@ -112,6 +112,15 @@ class Records:
                 some,
             )
 
+    def matches(
+        self, connection: sqlite3.Connection, sobject: SObject, key: Field, wanted: set[Any]
+    ) -> dict[Any, list[str]]:
+        """The ids of the live records that have these values in a key field, by the value as it compares."""
+        found: dict[Any, list[str]] = {}
+        for value, identity in self.select(connection, sobject.name, (key.name, "Id"), key.name, wanted, live=True):
+            found.setdefault(folded(key, value), []).append(identity)
+        return found
+
     def fetch(
         self,
         connection: sqlite3.Connection,
@@ -166,35 +175,3 @@ class Records:
             f'UPDATE "{sobject.name}" SET {", ".join(assignments)} WHERE Id = ?{len(assignments) + 1}',  # noqa: S608
             rows,
         )
-
-    def delete(
-        self, connection: sqlite3.Connection, sobject: SObject, identities: Sequence[str], stamp: tuple[str, str, str]
-    ) -> int:
-        """Moves records to the recycle bin and, with them, what hangs on them; returns how many went.
-
-        Lookups that do not cascade are emptied. `stamp` is the user and the instant, twice.
-        """
-        gone = 0
-        for start in range(0, len(identities), MOST_VALUES):
-            some = identities[start : start + MOST_VALUES]
-            marks = ", ".join("?" * len(some))
-            stamped = {name: value for name, value in zip(MODIFIED, stamp, strict=True) if name in sobject.fields}
-            assignments = "".join(f", {name} = ?" for name in stamped)
-            gone += connection.execute(
-                f'UPDATE "{sobject.name}" SET IsDeleted = 1{assignments} WHERE IsDeleted = 0 AND Id IN ({marks})',  # noqa: S608
-                (*stamped.values(), *some),
-            ).rowcount
-            for child, lookup in self._schema.lookups_to(sobject.name):
-                if not lookup.createable:
-                    continue
-                if lookup.cascade:
-                    found = [
-                        row[0] for row in self.select(connection, child.name, ["Id"], lookup.name, some, live=True)
-                    ]
-                    gone += self.delete(connection, child, found, stamp) if found else 0
-                else:
-                    connection.execute(
-                        f'UPDATE "{child.name}" SET "{lookup.name}" = NULL WHERE "{lookup.name}" IN ({marks})',  # noqa: S608
-                        some,
-                    )
-        return gone

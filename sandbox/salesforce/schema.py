@@ -174,3 +174,8 @@ class Schema:
             for one in each.fields.values():
                 if name in one.references:
                     yield each, one
+
+
+def folded(key: Field, value: Any) -> Any:
+    """A value of a field as it compares."""
+    return value if key.case_sensitive or not isinstance(value, str) else value.lower()

@@ -126,6 +126,7 @@ class Worker:
             self._org,
             job.soql or "",
             self._jobs.path(job),
+            job.created_by,
             deleted=job.operation == "queryAll",
         )
         spent = (time.perf_counter() - began) * 1000

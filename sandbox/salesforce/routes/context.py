@@ -55,6 +55,11 @@ def user(request: web.Request) -> str:
     return str(request["user"])
 
 
+def allows_duplicates(request: web.Request) -> bool:
+    """Whether the caller wants duplicates saved that a rule only warns of."""
+    return "allowsave=true" in request.headers.get("Sforce-Duplicate-Rule-Header", "").lower().replace(" ", "")
+
+
 def base(request: web.Request) -> str:
     """`/services/data/vXX.X` of the request."""
     return f"/services/data/v{request.match_info['version']}"

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sandbox.salesforce import describe
 from sandbox.salesforce.errors import not_found
-from sandbox.salesforce.routes.context import VERSION, answer, base, services
+from sandbox.salesforce.routes.context import VERSION, answer, base, services, user
 from sandbox.salesforce.usage import DAILY_CALLS
 
 RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
@@ -39,13 +39,13 @@ async def _resources(request: web.Request) -> web.Response:
 
 
 async def _list(request: web.Request) -> web.Response:
-    schema = services(request).org.schema
+    schema = services(request).org.seen_by(user(request))
     listed = [describe.listed(each, base(request)) for each in sorted(schema, key=lambda each: each.name)]
     return answer(request, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
 
 
 async def _describe(request: web.Request) -> web.Response:
-    schema = services(request).org.schema
+    schema = services(request).org.seen_by(user(request))
     found = schema.get(request.match_info["sobject"])
     if found is None:
         raise not_found()
@@ -62,7 +62,8 @@ async def _limits(request: web.Request) -> web.Response:
 async def _record_count(request: web.Request) -> web.Response:
     org = services(request).org
     wanted = [name for name in request.query.get("sObjects", "").split(",") if name]
-    listed = [each for name in wanted if (each := org.schema.get(name))] if wanted else list(org.schema)
+    schema = org.seen_by(user(request))
+    listed = [each for name in wanted if (each := schema.get(name))] if wanted else list(schema)
 
     def counted() -> list[dict[str, object]]:
         reader = org.database.reader()

@@ -48,7 +48,7 @@ async def _create(request: web.Request) -> web.Response:
     operation, soql = body.get("operation"), str(body.get("query", ""))
     if operation not in {"query", "queryAll"}:
         raise refused(f"Unable to parse Job: unexpected value for operation: {operation}")
-    made = extracts.statement(shared.org, soql, deleted=operation == "queryAll")
+    made = extracts.statement(shared.org, soql, user(request), deleted=operation == "queryAll")
     if not await shared.org.database.write(_allocated, shared):
         raise refused(EXHAUSTED[QUERIES], "EXCEEDEDQUOTA")
     job = await shared.org.database.write(

@@ -71,7 +71,7 @@ async def _created(request: web.Request, body: dict[str, Any]) -> Job:
         raise refused("hardDelete requires the Bulk API Hard Delete permission", "FEATURENOTENABLED")
     if not await shared.org.database.read(lambda: shared.jobs.allocations.left(shared.org.database.reader(), BATCHES)):
         raise refused(EXHAUSTED[BATCHES], "EXCEEDEDQUOTA")
-    sobject = shared.org.schema.get(str(name))
+    sobject = shared.org.seen_by(user(request)).get(str(name))
     if sobject is None or not sobject.writable:
         raise refused(f"Unable to find object: {name}", "INVALIDENTITY")
     key = body.get("externalIdFieldName")

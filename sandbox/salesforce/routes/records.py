@@ -10,7 +10,7 @@ from aiohttp import web
 from sandbox.salesforce import ids
 from sandbox.salesforce.errors import ApiError, RowError, not_found
 from sandbox.salesforce.routes import contents
-from sandbox.salesforce.routes.context import VERSION, answer, base, given, services, user
+from sandbox.salesforce.routes.context import VERSION, allows_duplicates, answer, base, given, services, user
 from sandbox.salesforce.rows import Outcome
 from sandbox.salesforce.schema import Field, SObject
 from sandbox.salesforce.soql.results import address, attributes, shown
@@ -36,7 +36,7 @@ def as_api_error(error: RowError) -> ApiError:
 
 
 def _sobject(request: web.Request) -> SObject:
-    found = services(request).org.schema.get(request.match_info["sobject"])
+    found = services(request).org.seen_by(user(request)).get(request.match_info["sobject"])
     if found is None:
         raise not_found()
     return found
@@ -44,8 +44,15 @@ def _sobject(request: web.Request) -> SObject:
 
 async def _write(request: web.Request, operation: str, record: dict[str, Any], key: Field | None = None) -> Outcome:
     shared = services(request)
-    sobject = shared.writes.sobject(request.match_info["sobject"])
-    outcomes = await shared.org.database.write(shared.writes.run, operation, [(sobject, record)], user(request), key)
+    sobject = shared.writes.sobject(request.match_info["sobject"], user(request))
+    outcomes = await shared.org.database.write(
+        shared.writes.run,
+        operation,
+        [(sobject, record)],
+        user(request),
+        key,
+        allow_duplicates=allows_duplicates(request),
+    )
     outcome = outcomes[0]
     if outcome.error is not None:
         if (

@@ -22,6 +22,7 @@ LITERALS = {  # of a field's type
     "datetime": {"datetime", "date", "word"},
     **{kind: {"number"} for kind in NUMERIC},
 }
+ARCHIVED = frozenset({"Event", "Task"})  # whose archived records only queryAll shows
 UNSUPPORTED = (
     "sObject type '{0}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after"
     " the entity name. Please reference your WSDL or the describe call for the appropriate names."
@@ -80,7 +81,7 @@ class _Translation:
     def statement(self, *, deleted: bool) -> Statement:
         query = self._query
         outputs = self._outputs()
-        marks = [] if deleted else ["t.IsDeleted = 0"]
+        marks = [] if deleted else self._live()
         if query.where is not None:
             marks.append(self._condition(query.where))
         rest = f" WHERE {' AND '.join(marks)}" if marks else ""
@@ -107,6 +108,10 @@ class _Translation:
             self._values,
             parents,
         )
+
+    def _live(self) -> list[str]:
+        archived = self._sobject.name in ARCHIVED and self._sobject.get("IsArchived") is not None
+        return ["t.IsDeleted = 0", *(["t.IsArchived = 0"] if archived else [])]
 
     def _ordered(self, by: Path | Call, descending: bool, nulls_last: bool) -> str:
         return f"{self._operand(by)[0]} {'DESC' if descending else 'ASC'} NULLS {'LAST' if nulls_last else 'FIRST'}"
