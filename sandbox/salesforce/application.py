@@ -23,6 +23,7 @@ from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.routes import (
     admin,
     collections,
+    compositing,
     contents,
     deploying,
     describing,
@@ -33,6 +34,7 @@ from sandbox.salesforce.routes import (
     records,
     slashes,
     tooling,
+    trees,
 )
 from sandbox.salesforce.routes.context import SERVICES, Services, services
 from sandbox.salesforce.sessions import Sessions
@@ -82,6 +84,8 @@ def application(org: Org) -> web.Application:
     for module in (
         login,
         describing,
+        compositing,
+        trees,
         collections,
         querying,
         ingesting,
