@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,13 @@ class Node:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def sandbox() -> Iterator[SandboxProcess]:
+    """A sandbox for the clients alone: they deploy fields, which other tests would see."""
+    with SandboxProcess.start(only="salesforce", org_rows=40) as process:
+        yield process
+
+
+@pytest.fixture(scope="package")
 def node(sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Node:
     return Node(node_packages(), tmp_path_factory.mktemp("home"), sandbox.salesforce)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,10 @@ import pytest
 
 HERE: Final = Path(__file__).parent
 _INSTALLED: Final = HERE.parents[2] / ".local" / "sandbox-clients"
-_UNREACHABLE: Final = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "Failed to establish")
+_UNREACHABLE: Final = (  # the words of npm and uv
+    *("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "Failed to establish"),
+    *("dns error", "error sending request", "tcp connect error"),
+)
 
 
 def installed(name: str, locks: list[Path], install: Callable[[Path], subprocess.CompletedProcess[str]]) -> Path:
@@ -72,3 +76,19 @@ def node_packages() -> Path:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
     return installed("node", locks, install)
+
+
+def cumulusci() -> Path:
+    """The Python of an environment that holds what cumulusci.lock names; it needs other versions than the project."""
+    lock = HERE / "cumulusci.lock"
+
+    def install(folder: Path) -> subprocess.CompletedProcess[str]:
+        python = folder / "bin" / "python"
+        uv = [sys.executable, "-m", "uv"]
+        made = subprocess.run([*uv, "venv", "--quiet", str(folder)], capture_output=True, text=True, check=False)
+        if made.returncode:
+            return made
+        command = [*uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return installed("cumulusci", [lock], install) / "bin" / "python"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.sandbox.clients.conftest import Node
 pytestmark = pytest.mark.timeout(600)  # the first test may install the clients
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cli(node: Node) -> Node:
     card = node.salesforce
     login = ("org", "login", "access-token", "--instance-url", card["url"], "--alias", "sandbox", "--no-prompt")
@@ -43,12 +44,14 @@ def test_the_cli_shows_the_org_and_describes_it(cli: Node) -> None:
 
 
 def test_the_cli_upserts_imports_exports_and_deletes_in_bulk(cli: Node) -> None:
-    path = written(cli, "upsert.csv", "VP_Id__c,LastName\ncli:1,One\ncli:2,Two\n")
-    into = ("--sobject", "Contact", "--file", str(path), "--wait", "2")
-    upserted = result(cli.sf("data", "upsert", "bulk", *into, "--external-id", "VP_Id__c"))
+    upsert = written(cli, "upsert.csv", "VP_Id__c,LastName\ncli:1,One\ncli:2,Two\n")
+    rows_to_import = "LastName,Title\n" + "".join(f"Imported,{number}\n" for number in range(450))
+    upsert_it = ("data", "upsert", "bulk", "--file", str(upsert), "--external-id", "VP_Id__c")
+    import_it = ("data", "import", "bulk", "--file", str(written(cli, "import.csv", rows_to_import)))
+    with ThreadPoolExecutor() as both:  # each looks after its job every five seconds
+        told = [both.submit(cli.sf, *each, "--sobject", "Contact", "--wait", "2") for each in (upsert_it, import_it)]
+        upserted, imported = (result(each.result()) for each in told)
     assert (upserted["jobInfo"]["state"], len(upserted["records"]["successfulResults"])) == ("JobComplete", 2)
-    path = written(cli, "import.csv", "LastName,Title\n" + "".join(f"Imported,{number}\n" for number in range(450)))
-    imported = result(cli.sf("data", "import", "bulk", "--sobject", "Contact", "--file", str(path), "--wait", "2"))
     assert (imported["processedRecords"], imported["failedRecords"]) == (450, 0)
     soql = "SELECT Id, Title FROM Contact WHERE LastName = 'Imported'"
     out = cli.home / "export.csv"
