@@ -22,7 +22,7 @@ R = TypeVar("R")
 READERS = 2  # as many as the cores of a small machine; reads hold the interpreter lock most of the time anyway
 CACHE_KIB = 64 * 1024
 PAGE_BYTES = 8_192  # rows are several hundred bytes long
-CHECKPOINT_PAGES = 4_096  # 32 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
+CHECKPOINT_PAGES = 12_288  # 96 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
 
 
 class Undone(Exception):  # noqa: N818  (no error: a way to end)

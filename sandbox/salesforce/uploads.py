@@ -44,8 +44,6 @@ def rows(path: Path, delimiter: str) -> Iterator[list[str]]:
             )
         file.seek(0)
         try:
-            for row in csv.reader(file, delimiter=DELIMITERS[delimiter], strict=True):
-                if row:
-                    yield row
+            yield from filter(None, csv.reader(file, delimiter=DELIMITERS[delimiter], strict=True))
         except csv.Error as error:
             raise JobError(f"InvalidBatch : Failed to parse CSV. {error}") from error

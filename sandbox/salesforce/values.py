@@ -38,10 +38,14 @@ def _wrong_type(field: Field, value: str) -> RowError:
     )
 
 
+class Filled(list[str]):
+    """A column in which every row says something."""
+
+
 def texts(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
     """Text: trimmed, blank is null, checked for length and forbidden characters."""
-    if None not in raw and CLEAR not in raw and list(map(str.strip, raw)) == raw and "" not in raw:
-        joined = "".join(raw)  # the usual chunk: nothing to do
+    if isinstance(raw, Filled) and list(map(str.strip, raw)) == raw:
+        joined = "".join(raw)  # the usual column: nothing to do
         if max(map(len, raw), default=0) <= field.length and (joined.isprintable() or not _CONTROL.search(joined)):
             return raw
     values = [value if value is None or value is CLEAR else value.strip(BLANKS) or CLEAR for value in raw]
@@ -201,6 +205,6 @@ def converter(field: Field) -> Converter:
 
 def from_csv(raw: Sequence[str]) -> list[Any]:
     """The cells of an upload: empty is "leave", `#N/A` is "make null"."""
-    if "" not in raw and NULL_MARK not in raw:
-        return list(raw)
+    if all(raw) and NULL_MARK not in raw:
+        return Filled(raw)
     return [None if not value else CLEAR if value == NULL_MARK else value for value in raw]

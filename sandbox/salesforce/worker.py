@@ -18,7 +18,7 @@ from sandbox.salesforce.usage import Usage
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60.0
-TOGETHER = 10  # chunks committed at once at full speed
+TOGETHER = 20  # chunks committed at once at full speed
 LOCK_LOOK = 0.02  # seconds between two tries to get a lock
 FAILED_AFTER = 2  # chunks that a job commits before an injected failure strikes
 STARTABLE = frozenset({"UploadComplete", "InProgress"})
