@@ -21,6 +21,7 @@ from sandbox.salesforce.switches import Switches
 from sandbox.salesforce.values import from_csv
 
 BATCH = 10_000  # rows that count as one batch of the daily allocation
+HARD_DELETE = "hardDelete"
 SHOWN_LOCKS = 10  # ids that a lock error names
 MISMATCH = RowError("INVALID_FIELD", "The number of fields in the row is not that of the header")
 TOO_LONG = RowError("INVALID_FIELD", f"A record cannot exceed {uploads.MOST_RECORD} characters")
@@ -131,7 +132,7 @@ class Ingest:
         wrong = self._refusals(rows)
         write = Write(
             self._sobject,
-            job.operation,
+            "delete" if job.operation == HARD_DELETE else job.operation,
             self._columns,
             [from_csv(column) for column in zip(*rows, strict=True)],
             len(rows),
@@ -143,7 +144,12 @@ class Ingest:
         )
         if self._holds or self._jobs.locks:
             write.guard = self._lock
-        return self._org.rows.apply(connection, write)
+        outcomes = self._org.rows.apply(connection, write)
+        if job.operation == HARD_DELETE:
+            for outcome in outcomes:
+                if outcome.error is None and outcome.id is not None:
+                    self._org.rows.bin.purge(connection, outcome.id)
+        return outcomes
 
     def _lock(self, write: Write) -> None:
         """Locks the rows and the parents they belong to; refuses rows whose locks another job holds."""

@@ -22,7 +22,7 @@ from sandbox.salesforce.rows import Outcome
 VERSION, DOCUMENT, LINK, ATTACHMENT = "ContentVersion", "ContentDocument", "ContentDocumentLink", "Attachment"
 CONTENTS = {VERSION: "VersionData", ATTACHMENT: "Body"}  # the field of the content, by object
 SHOWN_VERSION = "66.0"  # in the address that stands for a content
-FILES = frozenset({VERSION, DOCUMENT, LINK, ATTACHMENT})
+FILES = frozenset({VERSION, LINK, ATTACHMENT})
 MEGABYTE = 1024 * 1024
 STORAGE_MEGABYTES = 10_240
 FULL = RowError("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded")
@@ -52,6 +52,11 @@ class Documents:
         total = "SELECT coalesce(sum({}), 0) FROM {} WHERE IsDeleted = 0"
         sums = (total.format("ContentSize", VERSION), total.format("BodyLength", ATTACHMENT))
         return sum(int(connection.execute(sql).fetchone()[0]) for sql in sums)
+
+    def as_json(self) -> dict[str, int]:
+        """The file storage as in `/limits`, in megabytes."""
+        left = self.limit - self.used(self._org.database.reader())
+        return {"Max": self.limit // MEGABYTE, "Remaining": max(0, left // MEGABYTE)}
 
     # -- before the records are written -------------------------------------------------------------------------
 
@@ -145,9 +150,6 @@ class Documents:
                 self._set(
                     connection, ATTACHMENT, outcome.id, {"Body": _url(ATTACHMENT, outcome.id), "BodyLength": body.size}
                 )
-        if name == DOCUMENT and operation == "delete":
-            gone = [outcome.id for outcome in outcomes if outcome.error is None and outcome.id]
-            self._unpublish(connection, gone)
         return outcomes
 
     def _version(self, connection: sqlite3.Connection, identity: str, record: Record, body: Body, user: str) -> None:
@@ -195,14 +197,6 @@ class Documents:
     def _set(connection: sqlite3.Connection, name: str, identity: str, values: Record) -> None:
         assigned = ", ".join(f'"{column}" = ?' for column in values)
         connection.execute(f'UPDATE "{name}" SET {assigned} WHERE Id = ?', (*values.values(), identity))  # noqa: S608
-
-    @staticmethod
-    def _unpublish(connection: sqlite3.Connection, documents: Sequence[str]) -> None:
-        for table in (VERSION, LINK):
-            connection.executemany(
-                f"UPDATE {table} SET IsDeleted = 1 WHERE ContentDocumentId = ?",  # noqa: S608
-                [(each,) for each in documents],
-            )
 
     # -- reading ------------------------------------------------------------------------------------------------
 

@@ -12,11 +12,8 @@ from sandbox.salesforce.usage import DAILY_CALLS
 
 RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
 LIMITS = {
-    "DailyBulkApiBatches": 15_000,
     "DailyBulkV2QueryFileStorageMB": 976_562,
-    "DailyBulkV2QueryJobs": 10_000,
     "DataStorageMB": 10_240,
-    "FileStorageMB": 10_240,
     "HourlyPublishedPlatformEvents": 50_000,
     "SingleEmail": 15,
 }
@@ -53,9 +50,11 @@ async def _describe(request: web.Request) -> web.Response:
 
 
 async def _limits(request: web.Request) -> web.Response:
-    used = services(request).usage.calls
+    shared = services(request)
     shown = {name: {"Max": most, "Remaining": most} for name, most in LIMITS.items()}
-    shown["DailyApiRequests"] = {"Max": DAILY_CALLS, "Remaining": DAILY_CALLS - used}
+    shown["DailyApiRequests"] = {"Max": DAILY_CALLS, "Remaining": DAILY_CALLS - shared.usage.calls}
+    shown |= await shared.org.database.read(shared.jobs.allocations.as_json)
+    shown["FileStorageMB"] = await shared.org.database.read(shared.writes.documents.as_json)
     return answer(request, dict(sorted(shown.items())))
 
 

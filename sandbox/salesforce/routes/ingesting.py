@@ -67,7 +67,7 @@ async def _created(request: web.Request, body: dict[str, Any]) -> Job:
     operation, name = body.get("operation"), body.get("object")
     if operation not in OPERATIONS:
         raise refused(f"Unable to parse Job: unexpected value for operation: {operation}")
-    if operation == "hardDelete":
+    if operation == "hardDelete" and not await shared.org.database.read(_may_hard_delete, request):
         raise refused("hardDelete requires the Bulk API Hard Delete permission", "FEATURENOTENABLED")
     if not await shared.org.database.read(lambda: shared.jobs.allocations.left(shared.org.database.reader(), BATCHES)):
         raise refused(EXHAUSTED[BATCHES], "EXCEEDEDQUOTA")
@@ -95,6 +95,11 @@ async def _created(request: web.Request, body: dict[str, Any]) -> Job:
         delimiter=delimiter,
         assignment_rule=body.get("assignmentRuleId"),
     )
+
+
+def _may_hard_delete(request: web.Request) -> bool:
+    org = services(request).org
+    return org.access.rights(org.database.reader(), user(request)).hard_delete
 
 
 async def _create_with_content(request: web.Request) -> web.Response:
