@@ -203,7 +203,7 @@ class Jobs:
 
     def delete(self, job: Job) -> None:
         """Removes a finished job with all it holds; raises ApiError while it is not finished."""
-        if job.state not in TERMINAL | {"UploadComplete"}:
+        if job.state not in (TERMINAL | {"UploadComplete"} if job.kind == "V2Ingest" else TERMINAL):
             text = "Error encountered when deleting the job because the job is not terminated"
             raise ApiError(400, "API_ERROR", text, code_first=True)
         with self._org.database.transaction() as connection:
