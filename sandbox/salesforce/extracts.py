@@ -41,6 +41,9 @@ def statement(org: Org, soql: str, user: str, *, deleted: bool) -> Statement:
         )
         raise ApiError(400, "API_ERROR", text, code_first=True)
     made = translate(org.seen_by(user), soql, query, deleted=deleted)
+    if made.children:
+        text = "Aggregate Relationships not supported in Bulk Query"
+        raise ApiError(400, "API_ERROR", text, code_first=True)
     if any(output.field.parts for output in made.outputs):
         raise ApiError(400, "API_ERROR", "Compound data not supported in Bulk Query", code_first=True)
     return made
