@@ -16,6 +16,7 @@ from sandbox import disturbance
 from sandbox.faults import Fault
 from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Jobs
+from sandbox.salesforce.logins import Logins
 from sandbox.salesforce.metadata.deployer import Deployer
 from sandbox.salesforce.metadata.tooling import Tooling
 from sandbox.salesforce.org import Org
@@ -33,8 +34,10 @@ from sandbox.salesforce.routes import (
     querying,
     records,
     slashes,
+    soap,
     tooling,
     trees,
+    versions,
 )
 from sandbox.salesforce.routes.context import SERVICES, Services, services
 from sandbox.salesforce.sessions import Sessions
@@ -48,7 +51,8 @@ logger = logging.getLogger(__name__)
 MOST_URI = 16_384  # bytes
 MOST_BODY = 60 * 2**20
 KEEP_SECONDS = 1.0
-OPEN_PATHS = ("/services/oauth2/token", "/services/data", "/services/data/")
+OPEN_PATHS = ("/services/data", "/services/data/")
+OPEN_ROOTS = ("/__admin", "/services/Soap/", "/services/oauth2/", "/id/")  # which look at the caller themselves
 INVALID_SESSION = ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
 REFUSALS = {
     429: ApiError(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests"),
@@ -75,6 +79,7 @@ def application(org: Org) -> web.Application:
         jobs,
         Worker(org, jobs, usage, switches),
         Deployer(org, switches),
+        Logins(org),
     )
     app = web.Application(
         middlewares=[slashes.merged, _errors, disturbance.middleware(org.faults, _refuse), _guard],
@@ -83,6 +88,8 @@ def application(org: Org) -> web.Application:
     app[SERVICES] = shared
     for module in (
         login,
+        soap,
+        versions,
         describing,
         compositing,
         trees,
@@ -172,7 +179,7 @@ def _token(request: web.Request) -> str:
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path.startswith("/__admin") or request.path in OPEN_PATHS or request.path.startswith("/services/Soap/"):
+    if request.path in OPEN_PATHS or request.path.startswith(OPEN_ROOTS):
         return await handler(request)
     if len(request.raw_path) > MOST_URI:
         raise ApiError(414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes")
@@ -181,7 +188,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if user is None:
         raise INVALID_SESSION
     version = request.match_info.get("version")
-    if version is not None and not login.FIRST_VERSION <= float(version) <= login.LAST_VERSION:
+    if version is not None and not versions.FIRST_VERSION <= float(version) <= versions.LAST_VERSION:
         raise not_found()
     request["user"] = user
     if shared.switches.latency_seconds:

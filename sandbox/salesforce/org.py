@@ -71,6 +71,8 @@ class Org:
                 self._begin(connection, rows, random.Random(seed))
             self.client_id = self._secret(connection, "client_id", "3MVG9")
             self.client_secret = self._secret(connection, "client_secret", "")
+            self.password = self._secret(connection, "password", "")
+            self.security_token = self._secret(connection, "security_token", "")
         self.username = "integration@carryover-sandbox.example"
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/__admin/fields", _fields)
     app.router.add_post("/__admin/objects", _objects)
     app.router.add_post("/__admin/sessions/expire", _expire)
+    app.router.add_post("/__admin/certificate", _certificate)
     app.router.add_post("/__admin/settings", _settings)
     app.router.add_get("/__admin/settings", _settings)
     app.router.add_post("/__admin/rules", _rules)
@@ -86,6 +87,16 @@ async def _objects(request: web.Request) -> web.Response:
     except TypeError as error:
         return json_answer({"error": f"not understood: {error}"}, 400)
     return json_answer({"name": name, "prefix": prefix}, 201)
+
+
+async def _certificate(request: web.Request) -> web.Response:
+    """Registers the certificate of the connected app."""
+    shared, body = services(request), await _body(request)
+    try:
+        await shared.org.database.write(shared.logins.register, str(body.get("certificate", "")))
+    except ValueError as error:
+        return json_answer({"error": f"no certificate: {error}"}, 400)
+    return json_answer({"client_id": shared.org.client_id}, 201)
 
 
 async def _settings(request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.jobs import Jobs
+from sandbox.salesforce.logins import Logins
 from sandbox.salesforce.metadata.deployer import Deployer
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
@@ -40,6 +41,7 @@ class Services:
     jobs: Jobs
     worker: Worker
     deployer: Deployer
+    logins: Logins
 
 
 SERVICES = web.AppKey("services", Services)

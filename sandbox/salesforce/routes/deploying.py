@@ -13,7 +13,7 @@ from sandbox.salesforce.metadata import soap
 from sandbox.salesforce.metadata.calls import Calls
 from sandbox.salesforce.metadata.deployments import Deployment, UnknownDeployError
 from sandbox.salesforce.routes.context import VERSION, answer, base, given, parsed, services, user
-from sandbox.salesforce.routes.login import FIRST_VERSION, LAST_VERSION
+from sandbox.salesforce.routes.versions import FIRST_VERSION, LAST_VERSION
 
 SOAP = r"/services/Soap/m/{version:\d+\.\d}"
 XML = "text/xml;charset=UTF-8"

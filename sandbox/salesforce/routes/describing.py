@@ -10,7 +10,6 @@ from sandbox.salesforce.errors import not_found
 from sandbox.salesforce.routes.context import VERSION, answer, base, services, user
 from sandbox.salesforce.usage import DAILY_CALLS
 
-RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
 LIMITS = {
     "DailyBulkV2QueryFileStorageMB": 976_562,
     "DataStorageMB": 10_240,
@@ -22,17 +21,10 @@ LIMITS = {
 def add_routes(app: web.Application) -> None:
     """Adds the routes of this module."""
     for end in ("", "/"):
-        app.router.add_get(VERSION + end, _resources)
         app.router.add_get(f"{VERSION}/sobjects{end}", _list)
         app.router.add_get(f"{VERSION}/sobjects/{{sobject}}/describe{end}", _describe)
         app.router.add_get(f"{VERSION}/limits{end}", _limits)
     app.router.add_get(f"{VERSION}/limits/recordCount", _record_count)
-
-
-async def _resources(request: web.Request) -> web.Response:
-    return answer(
-        request, {name: f"{base(request)}/{name}" for name in RESOURCES} | {"identity": "/services/oauth2/userinfo"}
-    )
 
 
 async def _list(request: web.Request) -> web.Response:
