@@ -7,9 +7,10 @@ import json
 import sys
 from typing import Any, Final
 
-from bench import sandbox_pages
+from bench import sandbox_bulk, sandbox_pages
 from bench.measure import machine, verdict
 
+_BULK: Final = 4.0
 _PAGES: Final = 4.0
 _MEMORY: Final = 1.2
 _MEGABYTE: Final = 1024 * 1024
@@ -17,14 +18,34 @@ _MEGABYTE: Final = 1024 * 1024
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.sandbox", description=__doc__.partition(":")[0])
+    parser.add_argument(
+        "--rows", type=int, default=100_000, help="contacts, and a tenth of the larger load (%(default)s)"
+    )
     parser.add_argument("--patients", type=int, default=20_000, help="patients to page over (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print every measurement as JSON too")
     given = parser.parse_args()
     print(machine(), flush=True)
-    found = {"pages": pages(given.patients)}
+    found = {"bulk": bulk(given.rows), "pages": pages(given.patients)}
     if given.json:
         print(json.dumps(found))
     return 0
+
+
+def bulk(rows: int) -> dict[str, Any]:
+    """Bulk ingest: CPU against the least, memory of ten times the rows."""
+    found = sandbox_bulk.measure(rows)
+    small, large, least = found["ingest"], found["large"], found["least"]
+    for one in (small, large):
+        rate, now, peak = one["rows"] / one["cpu"], one["rss"] // _MEGABYTE, one["peak"] // _MEGABYTE
+        print(
+            f"  {one['rows']:>9,} contacts: {one['cpu']:.2f} s of CPU, {rate:,.0f}/s; {now} MB, peak {peak}", flush=True
+        )
+    print(f"  {rows:>9,} rows, csv.reader to executemany: {least:.2f} s of CPU")
+    print(verdict("Bulk ingest, CPU to that of the least", small["cpu"] / least, _BULK, at_most=True))
+    for which in ("rss", "peak"):
+        told = f"Bulk ingest, {which}, {large['rows']:,} to {rows:,} contacts"
+        print(verdict(told, large[which] / small[which], _MEMORY, at_most=True))
+    return found
 
 
 def pages(patients: int) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Servers:
         )
         self._closing.append(org)
         org.faults.freeze.holds(org.database)
-        org.faults.watchers.append(Drifts(org.schema, org.database, org.faults).follow)
+        org.faults.watchers.append(Drifts(org.schema, org.database, org.faults, org.access.forget).follow)
         app = salesforce_application(org)
         runner = await self._listen(app)
         port = await self._bind(runner, options.port_salesforce)
@@ -134,6 +134,8 @@ class Servers:
             "client_id": org.client_id,
             "client_secret": org.client_secret,
             "username": org.username,
+            "password": org.password,
+            "security_token": org.security_token,
             "access_token": app[SERVICES].sessions.any(),
         }
 

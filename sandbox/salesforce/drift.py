@@ -5,6 +5,7 @@ keeps what it holds until it is back. A renamed one is only gone: its new name i
 the faults of an org.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sandbox.database import Database
@@ -22,8 +23,8 @@ TYPES = {
 class Drifts:
     """The drift of one org."""
 
-    def __init__(self, schema: Schema, database: Database, faults: Faults) -> None:
-        self._schema, self._database, self._faults = schema, database, faults
+    def __init__(self, schema: Schema, database: Database, faults: Faults, changed: Callable[[], None]) -> None:
+        self._schema, self._database, self._faults, self._changed = schema, database, faults, changed
         self._before: list[tuple[SObject, Field]] = []
 
     async def follow(self) -> None:
@@ -33,6 +34,11 @@ class Drifts:
             await self._database.write(self._apply, rules)
 
     def _apply(self, rules: list[Fault]) -> None:
+        with self._database.transaction():  # nothing is stored, but its end is when everybody sees the change
+            self._changed()
+            self._change(rules)
+
+    def _change(self, rules: list[Fault]) -> None:
         for changed, field in reversed(self._before):
             changed.add([field])
         self._before.clear()

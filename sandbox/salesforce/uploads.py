@@ -14,6 +14,7 @@ LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 BLOCK = 1 << 20
 MOST_HEADER = 32_000  # characters
 MOST_FIELD = 131_072  # characters
+MOST_RECORD = 400_000  # characters
 csv.field_size_limit(MOST_FIELD * 8)  # longer ones are refused row by row, not by the reader
 
 
@@ -43,8 +44,6 @@ def rows(path: Path, delimiter: str) -> Iterator[list[str]]:
             )
         file.seek(0)
         try:
-            for row in csv.reader(file, delimiter=DELIMITERS[delimiter], strict=True):
-                if row:
-                    yield row
+            yield from filter(None, csv.reader(file, delimiter=DELIMITERS[delimiter], strict=True))
         except csv.Error as error:
             raise JobError(f"InvalidBatch : Failed to parse CSV. {error}") from error

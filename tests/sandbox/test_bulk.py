@@ -298,3 +298,19 @@ def test_an_org_without_the_fields_fails_the_job_with_the_first_of_them() -> Non
         job = org.finished(org.job("VP_Id__c,LastName,MRN__c\nx,y,z\n"))
         assert job["errorMessage"] == "InvalidBatch : Field name not found : VP_Id__c"
         org.close()
+
+
+def test_a_hard_delete_needs_its_permission_and_leaves_nothing(org: Org) -> None:
+    body = {"object": "Contact", "operation": "hardDelete"}
+    assert org.refusal(org.http.post("/jobs/ingest", json=body))[:2] == (400, "FEATURENOTENABLED")
+    given = {"Name": "Hard", "Label": "Hard", "PermissionsBulkApiHardDelete": True}
+    allowed = org.http.post("/sobjects/PermissionSet", json=given).json()["id"]
+    me = org.http.get(f"{org.card['url']}/services/oauth2/userinfo").json()["user_id"]
+    org.http.post(
+        "/sobjects/PermissionSetAssignment", json={"PermissionSetId": allowed, "AssigneeId": me}
+    ).raise_for_status()
+    made = org.http.post("/sobjects/Contact", json={"LastName": "Hard"}).json()["id"]
+    gone = finished(org, f"Id\n{made}\n", operation="hardDelete")
+    assert [row["sf__Id"] for row in table(org.results(gone, "successfulResults"))] == [made]
+    assert org.query(f"SELECT Id FROM Contact WHERE Id = '{made}'", "queryAll") == []
+    org.http.delete(f"/sobjects/PermissionSet/{allowed}")
