@@ -111,6 +111,11 @@ def finished(org: Org, content: str, **given: Any) -> str:
             "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF",
         ),
         ('\ufeff"VP_Id__c",LastName\nx,y\n', "InvalidBatch : Failed to parse CSV. Found unescaped quote."),
+        ('VP_Id__c,LastName\nx,"a"b\n', "InvalidBatch : Failed to parse CSV. Found unescaped quote."),
+        (
+            'VP_Id__c,LastName\nx,"open\n',
+            "InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote",
+        ),
         ("VP_Id__c,LastName,Account.Nope\nx,y,z\n", "InvalidBatch : Field name not found : Account.Nope"),
         ("VP_Id__c,LastName,Nope.VP_Id__c\nx,y,z\n", "InvalidBatch : Field name not found : Nope.VP_Id__c"),
         (
