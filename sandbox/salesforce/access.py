@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sandbox.salesforce.schema import Schema, SObject
 from sandbox.salesforce.settings import Settings
 
-GRANTS = frozenset({"PermissionSet", "PermissionSetAssignment", "FieldPermissions", "ObjectPermissions"})
+GRANTS = frozenset({"RecordType", "PermissionSet", "PermissionSetAssignment", "FieldPermissions", "ObjectPermissions"})
 AUDIT = frozenset({"CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate"})
 AUDITED = frozenset(  # unverified: which objects accept audit fields
     {
@@ -84,11 +84,16 @@ class Access:
         settings = self._settings
         granted = self._granted(connection, user) if settings.field_level_security else {}
         audit = self.rights(connection, user).audit_fields
+        typed = {
+            row[0] for row in connection.execute("SELECT DISTINCT SobjectType FROM RecordType WHERE IsDeleted = 0")
+        }
         objects = []
         for each in self._schema:
             if each.name in BY_SETTING and not getattr(settings, BY_SETTING[each.name]):
                 continue
             seen = self._restricted(each, granted) if settings.field_level_security else each
+            if "RecordTypeId" in seen.fields and each.name not in typed:
+                seen = seen.without({"RecordTypeId"}, ())
             if audit and (each.custom or each.name in AUDITED):
                 seen = seen.without((), ())
                 seen.add([replace(seen.fields[name], createable=True) for name in AUDIT if name in seen.fields])

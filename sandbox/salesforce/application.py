@@ -33,6 +33,7 @@ from sandbox.salesforce.routes import (
     login,
     querying,
     records,
+    related,
     slashes,
     soap,
     tooling,
@@ -99,6 +100,7 @@ def application(org: Org) -> web.Application:
         extracting,
         deploying,
         contents,
+        related,
         records,
         admin,
     ):
@@ -183,6 +185,8 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     if len(request.raw_path) > MOST_URI:
         raise ApiError(414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes")
+    if sum(len(name) + len(value) + 4 for name, value in request.headers.items()) > MOST_URI:
+        raise ApiError(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The headers are longer than 16,384 bytes")
     shared = services(request)
     user = shared.sessions.user(_token(request))
     if user is None:
@@ -193,6 +197,8 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     request["user"] = user
     if shared.switches.latency_seconds:
         await asyncio.sleep(shared.switches.latency_seconds)
+    if shared.usage.calls >= shared.usage.most:
+        raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     resource = request.match_info.route.resource
     shared.usage.call(f"{request.method} {resource.canonical if resource else request.path}")
     response = await handler(request)

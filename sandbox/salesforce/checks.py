@@ -30,6 +30,8 @@ class Checks:
         for column in write.columns:
             if column.field.references and column.key is None:
                 self._lookup(connection, write, column.field)
+            if column.field.name == "RecordTypeId":
+                self._record_type(connection, write)
             if column.field.name == "OwnerId":
                 self._owner(connection, write)
             if column.field.unique and column.field.name in write.stored:
@@ -88,6 +90,16 @@ class Checks:
                 write.errors.setdefault(row, errors.CROSS_REFERENCE)
             elif found[value] == 1:
                 write.errors.setdefault(row, errors.IS_DELETED)
+
+    def _record_type(self, connection: sqlite3.Connection, write: Write) -> None:
+        given = write.stored.get("RecordTypeId", [])
+        columns = ("Id", "SobjectType", "IsActive")
+        found = self._records.select(connection, "RecordType", columns, "Id", present(given), live=True)
+        fitting = {identity for identity, name, active in found if name == write.sobject.name and active}
+        for row, value in enumerate(given):
+            if value is not None and value is not CLEAR and value not in fitting:
+                text = f"Record Type ID: this ID value isn't valid for the user: {value}"
+                write.refuse(row, "INVALID_CROSS_REFERENCE_KEY", text, "RecordTypeId")
 
     def _owner(self, connection: sqlite3.Connection, write: Write) -> None:
         owners = write.stored["OwnerId"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.salesforce.catalogue.fields import READ_ONLY, active, first, last, text
+from sandbox.salesforce.catalogue.fields import READ_ONLY, active, first, last, record_type, text
 from sandbox.salesforce.custom import components, custom
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.schema import Field, Schema, SObject
@@ -202,5 +202,5 @@ def _object(
     owner, *stamps = last(owner=("Group", "User"), viewed=True)
     fixed: dict[str, Any] = {"format": name_format, **READ_ONLY} if name_format else {}
     title = text("Name", 80, name_label or f"{label} Name", name_field=True, id_lookup=True, indexed=True, **fixed)
-    made.add([begun[0], owner, begun[1], title, *stamps, *([active()] if activities else [])])
+    made.add([begun[0], owner, begun[1], title, *stamps, *([active()] if activities else []), record_type()])
     return made

@@ -16,6 +16,7 @@ from sandbox.faults import Faults
 from sandbox.salesforce import catalogue, ids
 from sandbox.salesforce.access import Access
 from sandbox.salesforce.definitions import Definitions
+from sandbox.salesforce.describe import RecordType
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.rows import Rows
 from sandbox.salesforce.schema import Schema
@@ -81,6 +82,18 @@ class Org:
     def seen_by(self, user: str) -> Schema:
         """The objects and fields that are there for a user."""
         return self.access.seen_by(self.database.reader(), user)
+
+    def record_types(self, name: str) -> list[RecordType]:
+        """The record types of an object besides the master."""
+        found = self.records.select(
+            self.database.reader(),
+            "RecordType",
+            ("Id", "DeveloperName", "Name", "IsActive"),
+            "SobjectType",
+            [name],
+            live=True,
+        )
+        return [RecordType(identity, developer, shown, bool(active)) for identity, developer, shown, active in found]
 
     # -- settings -----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Owns the types and case-insensitive look-up. The standard objects are listed in 
 run time by `definitions`, from the types in `custom`. Knows no SQL beyond a column's formula.
 """
 
+import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -144,6 +145,7 @@ class Schema:
 
     def __init__(self, objects: Iterable[SObject]) -> None:
         self._objects = {each.name.lower(): each for each in objects}
+        self.made = time.time()  # describes have not changed since
 
     def get(self, name: str) -> SObject | None:
         """An object by its name in any case, or None."""

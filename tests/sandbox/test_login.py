@@ -249,7 +249,7 @@ def test_simple_salesforce_logs_in_by_soap_where_the_org_allows_it(org: Org, ses
         Salesforce(**given, session=session)
     org.admin.post("/settings", json={"soap_login": True})
     assert Salesforce(**given, session=session).query("SELECT Id FROM User")["totalSize"] > 1
-    with pytest.raises(SalesforceAuthenticationFailed, match="INVALID_LOGIN.*Invalid username, password, security"):
+    with pytest.raises(SalesforceAuthenticationFailed, match=r"INVALID_LOGIN.*Invalid username, password, security"):
         Salesforce(**given | {"password": "wrong"}, session=session)
 
 

@@ -15,6 +15,7 @@ from sandbox.salesforce.catalogue.fields import (
     last,
     lookup,
     picklist,
+    record_type,
     text,
     whole,
 )
@@ -90,6 +91,7 @@ def _event() -> list[Field]:
         flag("IsRecurrence2Exception", "Is Exception", **READ_ONLY),
         instant("Recurrence2PatternStartDate", "Recurrence Pattern Start Date"),
         text("Recurrence2PatternTimeZone", 255, "Recurrence Pattern Time Zone Reference"),
+        record_type(),
     ]
 
 
@@ -136,6 +138,7 @@ def _task() -> list[Field]:
         picklist("RecurrenceRegeneratedType", ("RecurrenceRegenerateAfterDueDate",), 40, restricted=True),
         picklist("TaskSubtype", TASK_SUBTYPES, 40, default="Task", restricted=True, **CREATE_ONLY),
         instant("CompletedDateTime", "Completed Date", **READ_ONLY),
+        record_type(),
     ]
 
 

@@ -135,6 +135,11 @@ def _viewed() -> list[Field]:
     ]
 
 
+def record_type() -> Field:
+    """The record type; seen where the object has some."""
+    return lookup("RecordTypeId", "RecordType", label="Record Type ID", indexed=False)
+
+
 def active(label: str = "Last Activity") -> Field:
     """When the last event or task was."""
     return day("LastActivityDate", label, **READ_ONLY)

@@ -19,6 +19,7 @@ from sandbox.salesforce.catalogue.fields import (
     number,
     phones,
     picklist,
+    record_type,
     text,
     whole,
 )
@@ -101,6 +102,7 @@ def _account() -> list[Field]:
         text("NaicsDesc", 120, "NAICS Description"),
         text("YearStarted", 4),
         text("SicDesc", 80, "SIC Description"),
+        record_type(),
     ]
 
 
@@ -141,6 +143,7 @@ def _contact() -> list[Field]:
         text("Jigsaw", 20, "Data.com Key"),
         text("JigsawContactId", 20, "Jigsaw Contact ID", **READ_ONLY),
         picklist("CleanStatus", CLEAN_STATUSES, 40, restricted=True),
+        record_type(),
     ]
 
 
@@ -190,6 +193,7 @@ def _lead() -> list[Field]:
         flag("IsUnreadByOwner", "Unread By Owner", default=1),
         active(),
         flag("DoNotCall", "Do Not Call"),
+        record_type(),
     ]
 
 
@@ -217,4 +221,5 @@ def _case() -> list[Field]:
         flag("IsEscalated", "Escalated"),
         *last(owner=("Group", "User"), viewed=True),
         text("Comments", 4000, "Internal Comments", type="textarea"),
+        record_type(),
     ]

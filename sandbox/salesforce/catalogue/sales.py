@@ -16,6 +16,7 @@ from sandbox.salesforce.catalogue.fields import (
     lookup,
     number,
     picklist,
+    record_type,
     text,
     whole,
 )
@@ -68,6 +69,7 @@ def _campaign() -> list[Field]:
         area("Description"),
         *last(viewed=True),
         active(),
+        record_type(),
     ]
 
 
@@ -105,6 +107,7 @@ def _opportunity() -> list[Field]:
         lookup("ContactId", "Contact", label="Contact ID", child="Opportunities", **CREATE_ONLY),
         flag("HasOpenActivity", "Has Open Activity", **READ_ONLY),
         flag("HasOverdueTask", "Has Overdue Task", **READ_ONLY),
+        record_type(),
     ]
 
 

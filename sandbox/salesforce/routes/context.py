@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from sandbox.salesforce import pretty
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.jobs import Jobs
 from sandbox.salesforce.logins import Logins
@@ -25,6 +26,7 @@ from sandbox.salesforce.writes import Writes
 VERSION = r"/services/data/v{version:\d+\.\d}"
 COMPRESSED_FROM = 1_400  # bytes: less fits into one packet anyway
 LEVEL = 1
+FORM = "application/x-www-form-urlencoded"
 GZIP_FRAME = 31  # zlib's window size of 15, plus 16 for a gzip header
 
 
@@ -69,6 +71,9 @@ def base(request: web.Request) -> str:
 
 async def given(request: web.Request) -> dict[str, Any]:
     """The JSON object in the body; raises ApiError when there is none."""
+    if request.content_type.startswith("text/") or request.content_type == FORM:
+        text = f"Content type '{request.content_type}' is not supported for this resource"
+        raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", text)
     return parsed(await request.read())
 
 
@@ -85,8 +90,9 @@ def parsed(text: bytes) -> dict[str, Any]:
 
 def answer(request: web.Request, value: Any, status: int = 200) -> web.Response:
     """A JSON answer, pretty and compressed when asked for."""
-    pretty = request.headers.get("X-PrettyPrint") == "1"
-    body = orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None)
+    body = orjson.dumps(value)
+    if request.headers.get("X-PrettyPrint") == "1":
+        body = pretty.printed(orjson.loads(body)).encode()
     headers = {"Content-Type": "application/json;charset=UTF-8"}
     if len(body) >= COMPRESSED_FROM and compresses(request):
         gzip = Gzip()
