@@ -364,3 +364,12 @@ def test_a_polymorphic_header_must_be_right(org: Org, header: str, text: str) ->
         org.job(f"Subject,{header}\nx,y\n", object="Event", operation="insert", externalIdFieldName=None)
     )
     assert (job["state"], job["errorMessage"]) == ("Failed", f"InvalidBatch : {text}")
+
+
+def test_rows_before_a_broken_one_are_written(org: Org) -> None:
+    content = "LastName,Title\n" + "Whole,x\n" * 450 + '"Broken"row,x\n' + "After,x\n" * 10
+    identity = org.job(content, operation="insert", externalIdFieldName=None)
+    job = org.finished(identity)
+    assert (job["state"], job["numberRecordsProcessed"]) == ("Failed", 400)
+    assert job["errorMessage"].startswith("InvalidBatch : Failed to parse CSV. Found unescaped quote.")
+    assert len(table(org.results(identity, "successfulResults"))) == 400
