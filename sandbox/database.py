@@ -7,11 +7,12 @@ against the death of the process, not against a power cut, which is enough for a
 """
 
 import asyncio
+import contextvars
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -20,7 +21,12 @@ R = TypeVar("R")
 
 READERS = 2  # as many as the cores of a small machine; reads hold the interpreter lock most of the time anyway
 CACHE_KIB = 64 * 1024
-CHECKPOINT_PAGES = 8_192  # 32 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
+PAGE_BYTES = 8_192  # rows are several hundred bytes long
+CHECKPOINT_PAGES = 12_288  # 96 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
+
+
+class Undone(Exception):  # noqa: N818  (no error: a way to end)
+    """Raised inside `together` to take back everything that was done in it; it goes no further."""
 
 
 class Database:
@@ -32,12 +38,18 @@ class Database:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self.ended: list[Callable[[], None]] = []  # called after every transaction, committed or not
+        self._together: contextvars.ContextVar[bool] = contextvars.ContextVar("together", default=False)
+        self._alone: asyncio.Event | None = None  # set when the transaction ends that everybody else waits for
+        self._nested = False
         self._writer = self._open()
-        self._write_thread = ThreadPoolExecutor(1, f"{path.stem}-write")
+        self._write_name = f"{path.stem}-write"
+        self._write_thread = ThreadPoolExecutor(1, self._write_name)
         self._read_threads = ThreadPoolExecutor(READERS, f"{path.stem}-read")
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
@@ -48,6 +60,8 @@ class Database:
 
     def reader(self) -> sqlite3.Connection:
         """This thread's reading connection; it sees the last committed state, and nothing of a running write."""
+        if self._nested and threading.current_thread().name.startswith(self._write_name):
+            return self._writer  # one who writes together reads what is not committed yet
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._open()
@@ -58,13 +72,21 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The writing connection inside one transaction: committed when the block ends, rolled back when it raises."""
         with self._lock:
-            self._writer.execute("BEGIN IMMEDIATE")
+            nested = self._nested
+            self._writer.execute("SAVEPOINT nested" if nested else "BEGIN IMMEDIATE")
             try:
                 yield self._writer
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                self._writer.execute("ROLLBACK TO nested" if nested else "ROLLBACK")
+                self._tell()
                 raise
-            self._writer.execute("COMMIT")
+            self._writer.execute("RELEASE nested" if nested else "COMMIT")
+            if not nested:
+                self._tell()
+
+    def _tell(self) -> None:
+        for each in self.ended:
+            each()
 
     @contextmanager
     def schema_change(self) -> Iterator[sqlite3.Connection]:
@@ -72,12 +94,52 @@ class Database:
         with self._lock:
             yield self._writer
 
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """One transaction around several calls of `write` and `read` of this task; raise Undone to take all back.
+
+        Other writes wait meanwhile; other reads see nothing of it before it ends.
+        """
+        while self._alone is not None:
+            await self._alone.wait()
+        ended = self._alone = asyncio.Event()
+        token = self._together.set(True)
+        outcome = "ROLLBACK"
+        try:
+            await self.write(self._begin_together)
+            yield
+            outcome = "COMMIT"
+        except Undone:
+            pass
+        finally:
+            try:
+                await self.write(self._end_together, outcome)
+            finally:
+                self._together.reset(token)
+                self._alone = None
+                ended.set()
+
+    def _begin_together(self) -> None:
+        with self._lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._nested = True
+
+    def _end_together(self, outcome: str) -> None:
+        with self._lock:
+            if self._nested:
+                self._nested = False
+                self._writer.execute(outcome)
+            self._tell()
+
     async def read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs a reading function in a reading thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, lambda: function(*args, **kwargs))
+        threads = self._write_thread if self._together.get() else self._read_threads
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: function(*args, **kwargs))
 
     async def write(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs a writing function in the one writing thread; calls are served in order."""
+        while self._alone is not None and not self._together.get():
+            await self._alone.wait()
         return await asyncio.get_running_loop().run_in_executor(self._write_thread, lambda: function(*args, **kwargs))
 
     def close(self) -> None:

@@ -125,6 +125,8 @@ class Servers:
             "client_id": org.client_id,
             "client_secret": org.client_secret,
             "username": org.username,
+            "password": org.password,
+            "security_token": org.security_token,
             "access_token": app[SERVICES].sessions.any(),
         }
 

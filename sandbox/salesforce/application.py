@@ -16,9 +16,30 @@ from sandbox import disturbance
 from sandbox.faults import Fault
 from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Jobs
+from sandbox.salesforce.logins import Logins
+from sandbox.salesforce.metadata.deployer import Deployer
+from sandbox.salesforce.metadata.tooling import Tooling
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
-from sandbox.salesforce.routes import admin, collections, describing, extracting, ingesting, login, querying, records
+from sandbox.salesforce.routes import (
+    admin,
+    collections,
+    compositing,
+    contents,
+    deploying,
+    describing,
+    extracting,
+    ingesting,
+    login,
+    querying,
+    records,
+    related,
+    slashes,
+    soap,
+    tooling,
+    trees,
+    versions,
+)
 from sandbox.salesforce.routes.context import SERVICES, Services, services
 from sandbox.salesforce.sessions import Sessions
 from sandbox.salesforce.switches import Switches
@@ -31,7 +52,8 @@ logger = logging.getLogger(__name__)
 MOST_URI = 16_384  # bytes
 MOST_BODY = 60 * 2**20
 KEEP_SECONDS = 1.0
-OPEN_PATHS = ("/services/oauth2/token", "/services/data", "/services/data/")
+OPEN_PATHS = ("/services/data", "/services/data/")
+OPEN_ROOTS = ("/__admin", "/services/Soap/", "/services/oauth2/", "/id/")  # which look at the caller themselves
 INVALID_SESSION = ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
 REFUSALS = {
     429: ApiError(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests"),
@@ -57,13 +79,33 @@ def application(org: Org) -> web.Application:
         Writes(org),
         jobs,
         Worker(org, jobs, usage, switches),
+        Deployer(org, switches),
+        Logins(org),
     )
     app = web.Application(
-        middlewares=[_errors, disturbance.middleware(org.faults, _refuse), _guard], client_max_size=MOST_BODY
+        middlewares=[slashes.merged, _errors, disturbance.middleware(org.faults, _refuse), _guard],
+        client_max_size=MOST_BODY,
     )
     app[SERVICES] = shared
-    for module in (login, describing, collections, querying, ingesting, extracting, records, admin):
+    for module in (
+        login,
+        soap,
+        versions,
+        describing,
+        compositing,
+        trees,
+        collections,
+        querying,
+        ingesting,
+        extracting,
+        deploying,
+        contents,
+        related,
+        records,
+        admin,
+    ):
         module.add_routes(app)
+    tooling.add_routes(app, Tooling(org))
     disturbance.add_routes(app, org.faults)
     app.cleanup_ctx.append(_background)
     return app
@@ -72,12 +114,14 @@ def application(org: Org) -> web.Application:
 async def _background(app: web.Application) -> AsyncIterator[None]:
     shared = app[SERVICES]
     shared.worker.resume()
+    shared.deployer.resume()
     keeper = asyncio.create_task(_keep(shared), name="usage")
     yield
     keeper.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await keeper
     await shared.worker.stop()
+    await shared.deployer.stop()
     await shared.org.database.write(shared.usage.keep)
 
 
@@ -137,20 +181,24 @@ def _token(request: web.Request) -> str:
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path.startswith("/__admin") or request.path in OPEN_PATHS:
+    if request.path in OPEN_PATHS or request.path.startswith(OPEN_ROOTS):
         return await handler(request)
     if len(request.raw_path) > MOST_URI:
         raise ApiError(414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes")
+    if sum(len(name) + len(value) + 4 for name, value in request.headers.items()) > MOST_URI:
+        raise ApiError(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The headers are longer than 16,384 bytes")
     shared = services(request)
     user = shared.sessions.user(_token(request))
     if user is None:
         raise INVALID_SESSION
     version = request.match_info.get("version")
-    if version is not None and not login.FIRST_VERSION <= float(version) <= login.LAST_VERSION:
+    if version is not None and not versions.FIRST_VERSION <= float(version) <= versions.LAST_VERSION:
         raise not_found()
     request["user"] = user
     if shared.switches.latency_seconds:
         await asyncio.sleep(shared.switches.latency_seconds)
+    if shared.usage.calls >= shared.usage.most:
+        raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     resource = request.match_info.route.resource
     shared.usage.call(f"{request.method} {resource.canonical if resource else request.path}")
     response = await handler(request)

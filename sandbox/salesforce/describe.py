@@ -4,7 +4,8 @@ Owns the shape; everything that varies comes from the schema. Source of fact: re
 nothing in the sandbox depends on carry their usual value.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject
 
@@ -19,52 +20,68 @@ SOAP = {
     "double": "xsd:double",
     "currency": "xsd:double",
     "percent": "xsd:double",
+    "time": "xsd:time",
+    "base64": "xsd:base64Binary",
     "address": "urn:address",
+    "location": "urn:location",
 }
 BYTES_PER_CHARACTER = 3
-AUDIT = frozenset({"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"})
-DEFAULTED = frozenset({"Id", "IsDeleted", "OwnerId", *AUDIT})
+NAME_PARTS = frozenset({"FirstName", "LastName", "MiddleName", "Salutation", "Suffix"})
+COMPOUND = frozenset({"address", "location"})
+
+
+class RecordType(NamedTuple):
+    """A record type as describes list it."""
+
+    id: str
+    developer_name: str
+    name: str
+    active: bool = True
+
+
+MASTER = RecordType(MASTER_RECORD_TYPE, "Master", "Master")
 
 
 def field(each: Field) -> dict[str, Any]:
     """One field of a describe."""
     textual = each.type in TEXTUAL
     numeric = each.type in NUMERIC
-    long_text = each.type == "textarea" and each.length > 255
+    long_text = (each.type == "textarea" and each.length > 255) or each.type in {"base64", "encryptedstring"}
     length = each.length if textual or each.type in {"id", "reference"} else 0
-    usable = not long_text and each.type != "address"
+    compound, many = each.type in COMPOUND, each.type == "multipicklist"
+    plain = not long_text and not compound
+    defaulted = each.defaulted or each.type == "boolean" or each.default is not None or each.format is not None
     return {
-        "aggregatable": usable and each.type != "boolean",
+        "aggregatable": plain and not many and each.type != "boolean",
         "aiPredictionField": False,
-        "autoNumber": False,
+        "autoNumber": each.format is not None,
         "byteLength": length * BYTES_PER_CHARACTER if textual else length,
         "calculated": False,
         "calculatedFormula": None,
-        "cascadeDelete": False,
+        "cascadeDelete": each.cascade and each.required,
         "caseSensitive": each.case_sensitive,
-        "compoundFieldName": each.compound
-        or ("Name" if each.name in {"FirstName", "LastName", "MiddleName", "Salutation"} else None),
+        "compoundFieldName": each.compound or ("Name" if each.name in NAME_PARTS and not each.custom else None),
         "controllerName": None,
         "createable": each.createable,
         "custom": each.custom,
-        "defaultValue": False if each.type == "boolean" else None,
+        "defaultValue": bool(each.default) if each.type == "boolean" else None,
         "defaultValueFormula": None,
-        "defaultedOnCreate": each.name in DEFAULTED or each.type == "boolean",
+        "defaultedOnCreate": defaulted,
         "dependentPicklist": False,
         "deprecatedAndHidden": False,
         "digits": each.precision if each.type == "int" else 0,
-        "displayLocationInDecimal": False,
-        "encrypted": False,
+        "displayLocationInDecimal": each.type == "location",
+        "encrypted": each.type == "encryptedstring",
         "externalId": each.external_id,
-        "extraTypeInfo": "personname" if each.compound is None and each.name in {"FirstName", "LastName"} else None,
-        "filterable": usable,
+        "extraTypeInfo": _extra(each),
+        "filterable": not long_text,
         "filteredLookupInfo": None,
         "formulaTreatNullNumberAsZero": False,
-        "groupable": usable and not numeric and each.type != "datetime",
+        "groupable": plain and not many and each.type not in {"double", "currency", "percent", "datetime", "time"},
         "highScaleNumber": False,
-        "htmlFormatted": False,
+        "htmlFormatted": each.html,
         "idLookup": each.id_lookup,
-        "inlineHelpText": None,
+        "inlineHelpText": each.help,
         "label": each.label,
         "length": length,
         "mask": None,
@@ -72,22 +89,22 @@ def field(each: Field) -> dict[str, Any]:
         "name": each.name,
         "nameField": each.name_field,
         "namePointing": each.polymorphic,
-        "nillable": not each.required and each.type != "boolean" and each.name not in DEFAULTED,
-        "permissionable": each.createable and not each.required and each.name not in DEFAULTED,
-        "picklistValues": [picklist_value(value) for value in each.picklist],
+        "nillable": nillable(each),
+        "permissionable": permissionable(each),
+        "picklistValues": [picklist_value(value, default=value == each.default) for value in each.picklist],
         "polymorphicForeignKey": each.polymorphic,
         "precision": each.precision if numeric and each.type != "int" else 0,
-        "queryByDistance": each.type == "address",
+        "queryByDistance": compound,
         "referenceTargetField": None,
         "referenceTo": list(each.references),
         "relationshipName": each.relationship,
-        "relationshipOrder": None,
-        "restrictedDelete": False,
+        "relationshipOrder": 0 if each.master else None,
+        "restrictedDelete": each.restricts,
         "restrictedPicklist": each.restricted,
         "scale": each.scale,
         "searchPrefilterable": each.type == "reference",
         "soapType": SOAP.get(each.type, "xsd:string"),
-        "sortable": usable,
+        "sortable": plain and not many,
         "type": each.type,
         "unique": each.unique,
         "updateable": each.updateable,
@@ -95,42 +112,65 @@ def field(each: Field) -> dict[str, Any]:
     }
 
 
-def picklist_value(value: str) -> dict[str, Any]:
+def nillable(each: Field) -> bool:
+    """Whether a field may be empty, as describe says it."""
+    if each.nillable is not None:
+        return each.nillable
+    return not each.required and each.type not in {"boolean", "id"} and not each.defaulted and each.format is None
+
+
+def permissionable(each: Field) -> bool:
+    """Whether a permission set may hide the field: not what is required, and of a compound only the whole."""
+    if each.compound is not None and not each.custom:
+        return False
+    fixed = each.required or each.defaulted or each.name_field or each.name in NAME_PARTS or each.type == "id"
+    return not fixed and (each.custom or each.createable or each.type == "address")
+
+
+def _extra(each: Field) -> str | None:
+    if each.type == "textarea":
+        return "richtextarea" if each.html else "plaintextarea"
+    return "personname" if each.name_field and each.formula is not None else None
+
+
+def picklist_value(value: str, *, default: bool = False) -> dict[str, Any]:
     """One value of a picklist."""
-    return {"active": True, "defaultValue": False, "label": value, "validFor": None, "value": value}
+    return {"active": True, "defaultValue": default, "label": value, "validFor": None, "value": value}
 
 
 def flags(sobject: SObject) -> dict[str, Any]:
     """The 27 flags that the list of objects and an object's own describe share."""
-    return {
+    writable = sobject.writable
+    usual: dict[str, Any] = {
         "activateable": False,
         "associateEntityType": None,
         "associateParentEntity": None,
-        "createable": sobject.writable,
-        "custom": sobject.name.endswith("__c"),
+        "createable": writable,
+        "custom": sobject.custom,
         "customSetting": False,
         "deepCloneable": False,
-        "deletable": sobject.writable and sobject.name != "User",
+        "deletable": writable,
         "deprecatedAndHidden": False,
-        "feedEnabled": sobject.writable,
+        "feedEnabled": writable,
         "hasSubtypes": False,
         "isInterface": False,
         "isSubtype": False,
         "keyPrefix": sobject.prefix,
         "label": sobject.label,
         "labelPlural": sobject.plural,
-        "layoutable": sobject.writable,
-        "mergeable": sobject.name in {"Account", "Contact", "Lead", "Case"},
-        "mruEnabled": sobject.writable,
+        "layoutable": writable,
+        "mergeable": False,
+        "mruEnabled": writable,
         "name": sobject.name,
         "queryable": True,
         "replicateable": True,
         "retrieveable": True,
-        "searchable": sobject.writable,
-        "triggerable": sobject.writable,
+        "searchable": writable,
+        "triggerable": writable,
         "undeletable": sobject.get("IsDeleted") is not None,
-        "updateable": sobject.writable,
+        "updateable": writable,
     }
+    return usual | sobject.flags
 
 
 def listed(sobject: SObject, base: str) -> dict[str, Any]:
@@ -139,8 +179,8 @@ def listed(sobject: SObject, base: str) -> dict[str, Any]:
     return flags(sobject) | {"urls": {"rowTemplate": f"{root}/{{ID}}", "describe": f"{root}/describe", "sobject": root}}
 
 
-def sobject(schema: Schema, each: SObject, base: str) -> dict[str, Any]:
-    """The describe of an object."""
+def sobject(schema: Schema, each: SObject, base: str, record_types: Sequence[RecordType] = ()) -> dict[str, Any]:
+    """The describe of an object; `record_types` are those besides the master."""
     root = f"{base}/sobjects/{each.name}"
     whole: dict[str, Any] = flags(each) | {
         "actionOverrides": [],
@@ -158,19 +198,20 @@ def sobject(schema: Schema, each: SObject, base: str) -> dict[str, Any]:
         "networkScopeFieldName": None,
         "recordTypeInfos": [
             {
-                "active": True,
+                "active": one.active,
                 "available": True,
-                "defaultRecordTypeMapping": True,
-                "developerName": "Master",
-                "master": True,
-                "name": "Master",
-                "recordTypeId": MASTER_RECORD_TYPE,
-                "urls": {"layout": f"{root}/describe/layouts/{MASTER_RECORD_TYPE}"},
+                "defaultRecordTypeMapping": one.id == (record_types[0].id if record_types else MASTER_RECORD_TYPE),
+                "developerName": one.developer_name,
+                "master": one.id == MASTER_RECORD_TYPE,
+                "name": one.name,
+                "recordTypeId": one.id,
+                "urls": {"layout": f"{root}/describe/layouts/{one.id}"},
             }
+            for one in (*record_types, MASTER)
         ],
         "searchLayoutable": each.writable,
         "sobjectDescribeOption": "FULL",
-        "supportedScopes": [{"label": f"All {each.plural.lower()}", "name": "everything"}],
+        "supportedScopes": scopes(each),
         "urls": {
             "compactLayouts": f"{root}/describe/compactLayouts",
             "rowTemplate": f"{root}/{{ID}}",
@@ -186,6 +227,13 @@ def sobject(schema: Schema, each: SObject, base: str) -> dict[str, Any]:
     return dict(sorted(whole.items()))
 
 
+def scopes(each: SObject) -> list[dict[str, str]]:
+    """What `USING SCOPE` takes."""
+    plural = each.plural.lower()
+    owned = [("mine", f"My {plural}"), ("team", f"My team's {plural}")] if each.get("OwnerId") else []
+    return [{"label": label, "name": name} for name, label in (("everything", f"All {plural}"), *owned)]
+
+
 def children(schema: Schema, each: SObject) -> list[dict[str, Any]]:
     """The lookups of other objects that point here."""
     return [
@@ -196,8 +244,8 @@ def children(schema: Schema, each: SObject) -> list[dict[str, Any]]:
             "field": lookup.name,
             "junctionIdListNames": [],
             "junctionReferenceTo": [],
-            "relationshipName": child.plural if lookup.createable and lookup.name != "OwnerId" else None,
-            "restrictedDelete": False,
+            "relationshipName": lookup.child,
+            "restrictedDelete": lookup.restricts,
         }
         for child, lookup in schema.lookups_to(each.name)
     ]

@@ -70,5 +70,15 @@ def not_writable(names: list[str]) -> RowError:
     )
 
 
+def in_the_future(label: str, name: str) -> RowError:
+    """An audit field with a date that is still to come; the text is unverified."""
+    return RowError("FIELD_INTEGRITY_EXCEPTION", f"{label}: value cannot be in the future", (name,))
+
+
+def unsupported(sobject: str, operation: str) -> RowError:
+    """An operation that the object does not have."""
+    return RowError("INVALID_TYPE_FOR_OPERATION", f"entity type {sobject} does not support {operation}")
+
+
 CROSS_REFERENCE = RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 IS_DELETED = RowError("ENTITY_IS_DELETED", "entity is deleted")

@@ -30,7 +30,7 @@ class _Sink:
         self.write = self.lines.append
 
 
-def statement(org: Org, soql: str, *, deleted: bool) -> Statement:
+def statement(org: Org, soql: str, user: str, *, deleted: bool) -> Statement:
     """The SQL of a Bulk query; raises ApiError for what REST refuses and for what only Bulk does."""
     query = syntax.parse(soql)
     if query.aggregate or query.offset:
@@ -40,7 +40,10 @@ def statement(org: Org, soql: str, *, deleted: bool) -> Statement:
             else "OFFSET is not supported in Bulk Query"
         )
         raise ApiError(400, "API_ERROR", text, code_first=True)
-    made = translate(org.schema, soql, query, deleted=deleted)
+    made = translate(org.seen_by(user), soql, query, deleted=deleted)
+    if made.children:
+        text = "Aggregate Relationships not supported in Bulk Query"
+        raise ApiError(400, "API_ERROR", text, code_first=True)
     if any(output.field.parts for output in made.outputs):
         raise ApiError(400, "API_ERROR", "Compound data not supported in Bulk Query", code_first=True)
     return made
@@ -51,9 +54,9 @@ def index(path: Path) -> Path:
     return path.with_suffix(".index")
 
 
-def write(org: Org, soql: str, path: Path, *, deleted: bool) -> int:
+def write(org: Org, soql: str, path: Path, user: str, *, deleted: bool) -> int:
     """Writes the result and its index, replacing what an interrupted run left; returns the number of records."""
-    made = statement(org, soql, deleted=deleted)
+    made = statement(org, soql, user, deleted=deleted)
     reader = org.database.reader()
     found = reader.execute(made.sql(*(as_csv(output) for output in made.outputs)), made.values)
     sink = _Sink()

@@ -35,6 +35,20 @@ def make(prefix: str, number: int) -> str:
     return f"{first}{middle}{last}{_check(first)}{middle_check}{last_check}"
 
 
+def run(prefix: str, first: int, count: int) -> list[str]:
+    """The ids of `count` records one after the other, as `make` makes them."""
+    made: list[str] = []
+    while len(made) < count:
+        number = first + len(made)
+        start, digit = number - number % 62, number % 62
+        some = DIGITS[digit : digit + count - len(made)]
+        whole = make(prefix, start)
+        stem, before, place = whole[:14], whole[15:17], 1 << 4
+        least = CHECK.index(whole[17]) & ~place  # the last digit is 0 there, which is no capital letter
+        made += [f"{stem}{each}{before}{CHECK[least | place] if 'A' <= each <= 'Z' else whole[17]}" for each in some]
+    return made
+
+
 def long(text: str) -> str | None:
     """The 18-character form of an id given in either form, or None when it is no id."""
     if len(text) not in {15, 18} or not (text.isascii() and text.isalnum()):

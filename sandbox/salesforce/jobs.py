@@ -1,21 +1,25 @@
-"""Bulk 2.0 jobs as they are remembered: states, counters, uploads and the results of finished chunks.
+"""Bulk 2.0 jobs as they are remembered: states, counters, uploads.
 
-Owns the tables of jobs. Every change of a job is one transaction; a chunk's results, the job's progress and the rows
-themselves are in the same one, so that a killed server resumes without losing or repeating a row. Called by `ingest`,
-`extracts` and the job routes.
+Owns the tables of jobs and of outcomes, which `results` reads and writes. Every change of a job is one transaction; the
+outcomes of a chunk, the job's progress and the rows themselves are in the same one, so that a killed server resumes
+without losing or repeating a row. Called by `ingest`, `extracts` and the job routes.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox import clock
 from sandbox.salesforce import ids
+from sandbox.salesforce.allocations import Allocations
 from sandbox.salesforce.errors import ApiError, not_found
+from sandbox.salesforce.locks import Locks
 from sandbox.salesforce.org import Org
 
 PREFIX = "750"
+OPEN_SECONDS, KEPT_SECONDS = 86_400.0, 7 * 86_400.0
 TERMINAL = frozenset({"JobComplete", "Failed", "Aborted"})
 TABLES = """
 CREATE TABLE IF NOT EXISTS job (
@@ -23,10 +27,9 @@ CREATE TABLE IF NOT EXISTS job (
   created_by TEXT NOT NULL, created REAL NOT NULL, changed REAL NOT NULL, state TEXT NOT NULL, version TEXT NOT NULL,
   key TEXT, line_ending TEXT NOT NULL, delimiter TEXT NOT NULL, soql TEXT, uploaded INTEGER NOT NULL DEFAULT 0,
   processed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, milliseconds REAL NOT NULL DEFAULT 0,
-  error TEXT, assignment_rule TEXT);
-CREATE TABLE IF NOT EXISTS job_result (
-  job INTEGER NOT NULL, chunk INTEGER NOT NULL, successful BLOB NOT NULL, failed BLOB NOT NULL,
-  PRIMARY KEY (job, chunk));
+  error TEXT, assignment_rule TEXT, retries INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS job_outcome (
+  job INTEGER NOT NULL, last INTEGER NOT NULL, kinds BLOB NOT NULL, ids TEXT NOT NULL, errors TEXT, PRIMARY KEY (job, last));
 """
 COLUMNS = (
     *("number", "id", "kind", "operation", "object", "created_by", "created", "changed", "state", "version", "key"),
@@ -40,6 +43,7 @@ COLUMNS = (
         "milliseconds",
         "error",
         "assignment_rule",
+        "retries",
     ),
 )
 
@@ -68,6 +72,7 @@ class Job:
     milliseconds: float
     error: str | None
     assignment_rule: str | None
+    retries: int
 
     def as_json(self, *, short: bool = False) -> dict[str, Any]:
         """JobInfo; the short one is what creating and closing a job answer."""
@@ -99,7 +104,7 @@ class Job:
             shown["numberRecordsProcessed"] = self.processed
             if ingest:
                 shown["numberRecordsFailed"] = self.failed
-        shown |= {"retries": 0, "totalProcessingTime": int(self.milliseconds)}
+        shown |= {"retries": self.retries, "totalProcessingTime": int(self.milliseconds)}
         if ingest:
             shown |= {"apiActiveProcessingTime": int(self.milliseconds), "apexProcessingTime": 0}
         else:
@@ -116,6 +121,9 @@ class Jobs:
         self._org = org
         with org.database.schema_change() as connection:
             connection.executescript(TABLES)
+            if "retries" not in {row[1] for row in connection.execute("PRAGMA table_info(job)")}:
+                connection.execute("ALTER TABLE job ADD COLUMN retries INTEGER NOT NULL DEFAULT 0")
+        self.allocations, self.locks = Allocations(org), Locks()
 
     def path(self, job: Job) -> Path:
         """The file of a job: its upload, or the result of its query."""
@@ -193,32 +201,35 @@ class Jobs:
         row = connection.execute("SELECT state FROM job WHERE number = ?", (job.number,)).fetchone()
         return str(row[0]) if row else "Deleted"
 
-    @staticmethod
-    def keep_results(connection: sqlite3.Connection, job: Job, chunk: int, successful: str, failed: str) -> None:
-        """Stores the result lines of a chunk inside the caller's transaction."""
-        connection.execute(
-            "INSERT INTO job_result VALUES (?, ?, ?, ?)", (job.number, chunk, successful.encode(), failed.encode())
-        )
-
-    def results(self, job: Job, which: str, after: int, most: int) -> list[tuple[int, bytes]]:
-        """Result lines (`which` is successful or failed) of chunks above `after`, at most so many."""
-        assert which in {"successful", "failed"}
-        return (
-            self._org.database.reader()
-            .execute(
-                f"SELECT chunk, {which} FROM job_result WHERE job = ? AND chunk > ? ORDER BY chunk LIMIT ?",  # noqa: S608
-                (job.number, after, most),
-            )
-            .fetchall()
-        )
-
     def delete(self, job: Job) -> None:
         """Removes a finished job with all it holds; raises ApiError while it is not finished."""
-        if job.state not in TERMINAL | {"UploadComplete"}:
+        if job.state not in (TERMINAL | {"UploadComplete"} if job.kind == "V2Ingest" else TERMINAL):
             text = "Error encountered when deleting the job because the job is not terminated"
             raise ApiError(400, "API_ERROR", text, code_first=True)
         with self._org.database.transaction() as connection:
-            connection.execute("DELETE FROM job WHERE number = ?", (job.number,))
-            connection.execute("DELETE FROM job_result WHERE job = ?", (job.number,))
-        for path in self._org.uploads.glob(f"{job.id}.*"):
-            path.unlink(missing_ok=True)
+            self._remove(connection, [(job.number, job.id)])
+
+    def _remove(self, connection: sqlite3.Connection, jobs: Sequence[tuple[int, str]]) -> None:
+        for number, identity in jobs:
+            connection.execute("DELETE FROM job WHERE number = ?", (number,))
+            connection.execute("DELETE FROM job_outcome WHERE job = ?", (number,))
+            for path in self._org.uploads.glob(f"{identity}.*"):
+                path.unlink(missing_ok=True)
+
+    def expire(self) -> None:
+        """Aborts jobs that were open for a day, and removes what is older than 7 days and not being worked on."""
+        now = clock.now()
+        with self._org.database.transaction() as connection:
+            connection.execute(
+                "UPDATE job SET state = 'Aborted', changed = ? WHERE state = 'Open' AND created < ?",
+                (now, now - OPEN_SECONDS),
+            )
+            old = "SELECT number, id FROM job WHERE state <> 'InProgress' AND created < ?"
+            self._remove(connection, connection.execute(old, (now - KEPT_SECONDS,)).fetchall())
+
+    def age(self, seconds: float) -> None:
+        """Makes every job, and what was used of the allocations, older, for tests."""
+        with self._org.database.transaction() as connection:
+            connection.execute("UPDATE job SET created = created - ?, changed = changed - ?", (seconds, seconds))
+            self.allocations.age(connection, seconds)
+        self.expire()

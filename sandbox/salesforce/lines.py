@@ -1,16 +1,14 @@
 """The lines of Bulk results: which column comes where, how values are quoted and numbers echoed.
 
-Owns the text of result files. Called by `ingest`, which stores the lines of a chunk, and by the routes for the headers.
+Owns the text of result files. Called by `results`.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-
-from sandbox.salesforce.columns import Column
-from sandbox.salesforce.rows import Outcome
+from collections.abc import Iterable, Mapping, Sequence
 
 NUMBERS = frozenset({"double", "currency", "percent"})
+FLAGS = ("false", "true")  # of `sf__Created`
 PLAIN = 10**7  # Java writes larger doubles in E notation
 
 
@@ -27,39 +25,42 @@ def echoed(value: str) -> str:
     return f"{digits if len(digits) <= 18 else mantissa.rstrip('0')}E{int(exponent)}"
 
 
+def alphabetically(names: Sequence[str]) -> list[int]:
+    """The places of the columns in the order of the alphabet, as some answers of v49 have them."""
+    return sorted(range(len(names)), key=lambda place: names[place].lower())
+
+
 class Lines:
-    """Writes the result lines of one job."""
+    """Writes the result lines of one job; `numbers` are the places of numbers, `order` that of the columns."""
 
-    def __init__(self, columns: Sequence[Column], delimiter: str, ending: str) -> None:
-        self._numbers = [place for place, column in enumerate(columns) if column.field.type in NUMBERS]
-        self._delimiter, self._ending = delimiter, ending
+    def __init__(self, numbers: Sequence[int], delimiter: str, ending: str, order: Sequence[int] | None) -> None:
+        self._numbers, self._delimiter, self._ending, self._order = numbers, delimiter, ending, order
 
-    def of(self, rows: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> tuple[str, str]:
-        """The lines of the successful and of the failed rows of a chunk."""
-        if self._numbers:
-            rows = [self._echo(row) for row in rows]
-        successful = [
-            (outcome.id, "true" if outcome.created else "false", *row)
-            for row, outcome in zip(rows, outcomes, strict=True)
-            if outcome.error is None
-        ]
-        if len(successful) == len(rows):
-            return self._text(successful), ""
-        failed = [
-            (outcome.id or "", outcome.error.as_text(), *row)
-            for row, outcome in zip(rows, outcomes, strict=True)
-            if outcome.error is not None
-        ]
-        return self._text(successful), self._text(failed)
+    def successful(self, rows: Sequence[Sequence[str]], kinds: bytes, ids: str) -> str:
+        """The lines of the rows whose kind is 0 (updated) or 1 (created); `ids` are 18 characters for each row."""
+        return self._text(
+            (ids[18 * place : 18 * place + 18], FLAGS[kind], *self._shown(row))
+            for place, (row, kind) in enumerate(zip(rows, kinds, strict=True))
+            if kind < len(FLAGS)
+        )
+
+    def failed(self, rows: Sequence[Sequence[str]], ids: str, errors: Mapping[str, str]) -> str:
+        """The lines of the rows that have an error, by their place."""
+        return self._text(
+            (ids[18 * int(place) : 18 * int(place) + 18].strip(), error, *self._shown(rows[int(place)]))
+            for place, error in errors.items()
+        )
 
     def plain(self, rows: Iterable[Sequence[str]]) -> str:
         """Rows as they were uploaded."""
         return self._text(rows)
 
-    def _echo(self, row: Sequence[str]) -> list[str]:
-        return [echoed(value) if place in self._numbers else value for place, value in enumerate(row)]
+    def _shown(self, row: Sequence[str]) -> Sequence[str]:
+        if self._numbers:
+            row = [echoed(value) if place in self._numbers else value for place, value in enumerate(row)]
+        return [row[place] for place in self._order] if self._order else row
 
-    def _text(self, rows: Iterable[Sequence[str | None]]) -> str:
+    def _text(self, rows: Iterable[Sequence[str]]) -> str:
         text = io.StringIO(newline="")
         csv.writer(text, delimiter=self._delimiter, quoting=csv.QUOTE_ALL, lineterminator=self._ending).writerows(rows)
         return text.getvalue()

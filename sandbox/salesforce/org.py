@@ -3,6 +3,7 @@
 Owns what the parts of the server share, and how an org begins. Knows no HTTP. Opened by `sandbox.server`.
 """
 
+import json
 import random
 import secrets
 import sqlite3
@@ -13,15 +14,22 @@ from sandbox import clock
 from sandbox.database import Database
 from sandbox.faults import Faults
 from sandbox.salesforce import catalogue, ids
+from sandbox.salesforce.access import Access
+from sandbox.salesforce.definitions import Definitions
+from sandbox.salesforce.describe import RecordType
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.rows import Rows
+from sandbox.salesforce.schema import Schema
+from sandbox.salesforce.settings import Settings
 from sandbox.staff import STAFF
 from sandbox.visual_practice import names
 
 ORG_ID = ids.make("00D", 1)
 API_USER, ADMINISTRATOR = ids.make("005", 1), ids.make("005", 2)  # who loads, and who was here before
+ADMINISTRATORS = 2  # the first users
 BATCH = 1_000
 DAY = 86_400
+SETTINGS = "settings"
 
 COMMON = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -40,7 +48,11 @@ class Org:
         self.database = Database(folder / "salesforce.sqlite")
         self.schema = catalogue.standard()
         self.records = Records(self.schema)
-        self.rows = Rows(self.schema, self.records)
+        self.settings = Settings()
+        self.access = Access(self.schema, self.settings)
+        self.definitions = Definitions(self.schema, self.records, self.access.forget)
+        self.database.ended.append(self.access.settle)
+        self.rows = Rows(self.schema, self.records, self.settings, self.access)
         self.faults = Faults(seed)
         with self.database.schema_change() as connection:
             connection.executescript(COMMON)
@@ -50,18 +62,38 @@ class Org:
                 self._remember(connection, "fields", "yes")
             if self._value(connection, "fields"):
                 for name, added in catalogue.custom_fields().items():
-                    sobject = self.schema.get(name)
-                    assert sobject is not None
-                    sobject.add(added)
+                    self.schema.of(name).add(added)
+            self.definitions.restore(connection)
+            self.rows.bin.prepare(connection)
+            self.rows.rules.restore(connection)
+            self.settings.turn(json.loads(self._value(connection, SETTINGS) or "{}"))
             self.records.prepare(connection)
             if new:
                 self._begin(connection, rows, random.Random(seed))
             self.client_id = self._secret(connection, "client_id", "3MVG9")
             self.client_secret = self._secret(connection, "client_secret", "")
+            self.password = self._secret(connection, "password", "")
+            self.security_token = self._secret(connection, "security_token", "")
         self.username = "integration@carryover-sandbox.example"
 
     def close(self) -> None:
         self.database.close()
+
+    def seen_by(self, user: str) -> Schema:
+        """The objects and fields that are there for a user."""
+        return self.access.seen_by(self.database.reader(), user)
+
+    def record_types(self, name: str) -> list[RecordType]:
+        """The record types of an object besides the master."""
+        found = self.records.select(
+            self.database.reader(),
+            "RecordType",
+            ("Id", "DeveloperName", "Name", "IsActive"),
+            "SobjectType",
+            [name],
+            live=True,
+        )
+        return [RecordType(identity, developer, shown, bool(active)) for identity, developer, shown, active in found]
 
     # -- settings -----------------------------------------------------------------------------------------------
 
@@ -93,6 +125,13 @@ class Org:
         with self.database.transaction() as connection:
             self._remember(connection, name, value)
 
+    def turn(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Changes settings of the org for good; raises UnknownSettingError."""
+        turned = self.settings.turn(given)
+        self.access.forget()
+        self.remember(SETTINGS, json.dumps(turned))
+        return turned
+
     # -- the beginning ------------------------------------------------------------------------------------------
 
     def _begin(self, connection: sqlite3.Connection, rows: int, dice: random.Random) -> None:
@@ -103,10 +142,8 @@ class Org:
             self._begin_rows(connection, dice, start, min(BATCH, rows - start))
 
     def _store(self, connection: sqlite3.Connection, name: str, rows: list[dict[str, Any]]) -> None:
-        sobject = self.schema.get(name)
-        assert sobject is not None
         if rows:
-            self.records.insert(connection, sobject, list(rows[0]), [list(row.values()) for row in rows])
+            self.records.insert(connection, self.schema.of(name), list(rows[0]), [list(row.values()) for row in rows])
 
     def _stamped(self, number: int, prefix: str, at: str, user: str) -> dict[str, Any]:
         return {
@@ -123,9 +160,18 @@ class Org:
             "OrganizationType": "Enterprise Edition",
             "LanguageLocaleKey": "en_US",
             "TimeZoneSidKey": "America/New_York",
+            "DefaultLocaleSidKey": "en_US",
+            "FiscalYearStartMonth": 1,
             "IsSandbox": 1,
         }
         self._store(connection, "Organization", [made])
+        standard = {"Name": "Standard Price Book", "IsActive": 1, "IsStandard": 1}
+        self._store(connection, "Pricebook2", [self._stamped(1, "01s", at, ADMINISTRATOR) | standard])
+        profiles = [
+            self._stamped(number, "00e", at, ADMINISTRATOR) | {"Name": name, "UserType": "Standard"}
+            for number, name in enumerate(("System Administrator", "Standard User"), 1)
+        ]
+        self._store(connection, "Profile", profiles)
 
     def _begin_users(self, connection: sqlite3.Connection, at: str) -> None:
         listed = [
@@ -145,9 +191,14 @@ class Org:
                 "LastName": last,
                 "Email": email,
                 "Alias": last[:8],
+                "CommunityNickname": email.partition("@")[0],
                 "IsActive": active,
                 "UserType": "Standard",
                 "TimeZoneSidKey": "America/New_York",
+                "LocaleSidKey": "en_US",
+                "LanguageLocaleKey": "en_US",
+                "EmailEncodingKey": "UTF-8",
+                "ProfileId": ids.make("00e", 1 if number <= ADMINISTRATORS else 2),
             }
             for number, (first, last, email, active) in enumerate(listed, 1)
         ]

@@ -11,9 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import orjson
-
-from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject, custom
+from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject, folded
 
 MOST_VALUES = 500  # in one IN list; SQLite takes 32,766
 MODIFIED = ("LastModifiedById", "LastModifiedDate", "SystemModstamp")
@@ -21,14 +19,20 @@ MODIFIED = ("LastModifiedById", "LastModifiedDate", "SystemModstamp")
 
 def _column(field: Field) -> str:
     if field.formula is not None:
-        kind = "INTEGER" if field.type == "boolean" else "TEXT COLLATE NOCASE"
+        kind = "INTEGER" if field.type == "boolean" else "REAL" if field.type in NUMERIC else "TEXT COLLATE NOCASE"
         return f'"{field.name}" {kind} GENERATED ALWAYS AS ({field.formula}) VIRTUAL'
     if field.type == "boolean":
-        return f'"{field.name}" INTEGER DEFAULT 0'
+        return f'"{field.name}" INTEGER DEFAULT {int(bool(field.default))}'
     if field.type in NUMERIC:
-        return f'"{field.name}" {"INTEGER" if field.type == "int" else "REAL"}'
-    folded = field.type in TEXTUAL and not field.case_sensitive
-    return f'"{field.name}" TEXT{" COLLATE NOCASE" if folded else ""}'
+        kind = "INTEGER" if field.type == "int" else "REAL"
+    else:
+        kind = f"TEXT{' COLLATE NOCASE' if field.type in TEXTUAL and not field.case_sensitive else ''}"
+    default = "" if field.default is None else f" DEFAULT {_quoted(field.default)}"
+    return f'"{field.name}" {kind}{default}'
+
+
+def _quoted(value: Any) -> str:
+    return "'" + str(value).replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 
 def _index(table: str, field: Field) -> str:
@@ -47,50 +51,43 @@ class Records:
     # -- shape --------------------------------------------------------------------------------------------------
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Creates what is missing, and brings back the custom fields that were added earlier."""
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS custom_field (object TEXT, name TEXT, definition TEXT, PRIMARY KEY (object, name))"
-        )
-        for name, definition in connection.execute(
-            "SELECT object, definition FROM custom_field ORDER BY rowid"
-        ).fetchall():
-            sobject = self._schema.get(name)
-            if sobject is not None:
-                sobject.add([_revived(orjson.loads(definition))])
+        """Creates the tables and columns that are missing."""
         for sobject in self._schema:
-            columns = [_column(each) for each in sobject.fields.values() if not each.parts]
-            if sobject.get("IsDeleted") is None:
-                columns.append("IsDeleted INTEGER DEFAULT 0")
-            connection.execute(
-                f'CREATE TABLE IF NOT EXISTS "{sobject.name}" (seq INTEGER PRIMARY KEY, {", ".join(columns)})'
-            )
-            for each in sobject.fields.values():
-                self._complete(connection, sobject, each)
+            self.create(connection, sobject)
 
-    def add_field(
-        self, connection: sqlite3.Connection, sobject: SObject, name: str, kind: str, given: dict[str, Any]
-    ) -> Field:
-        """Adds a custom field for good; raises UnknownTypeError."""
-        made = custom(name, kind, **given)
+    def create(self, connection: sqlite3.Connection, sobject: SObject) -> None:
+        """Creates the table of an object, or what it lacks."""
+        columns = [_column(each) for each in sobject.fields.values() if not each.parts]
+        if sobject.get("IsDeleted") is None:
+            columns.append("IsDeleted INTEGER DEFAULT 0")
         connection.execute(
-            "INSERT OR REPLACE INTO custom_field VALUES (?, ?, ?)",
-            (sobject.name, name, orjson.dumps({"name": name, "kind": kind, **given}).decode()),
+            f'CREATE TABLE IF NOT EXISTS "{sobject.name}" (seq INTEGER PRIMARY KEY, {", ".join(columns)})'
         )
-        self._complete(connection, sobject, made)
-        sobject.add([made])
-        return made
+        self.complete(connection, sobject, list(sobject.fields.values()))
 
-    @staticmethod
-    def _complete(connection: sqlite3.Connection, sobject: SObject, field: Field) -> None:
-        if field.parts:
-            return
+    def complete(self, connection: sqlite3.Connection, sobject: SObject, fields: Sequence[Field]) -> None:
+        """Adds the columns and indexes of fields."""
         present = {row[1].lower() for row in connection.execute(f'PRAGMA table_xinfo("{sobject.name}")')}
-        if field.name.lower() not in present:
-            connection.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {_column(field)}')
-        if field.name == "Id":
-            connection.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "{sobject.name}_Id" ON "{sobject.name}" (Id)')
-        elif field.indexed:
-            connection.execute(_index(sobject.name, field))
+        for field in fields:
+            if field.parts:
+                continue
+            if field.name.lower() not in present:
+                connection.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {_column(field)}')
+            if field.name == "Id":
+                connection.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "{sobject.name}_Id" ON "{sobject.name}" (Id)')
+                continue
+            known = self._schema.get(sobject.name)
+            before = known.get(field.name) if known else None
+            if before is not None and before.unique != field.unique:
+                connection.execute(f'DROP INDEX IF EXISTS "{sobject.name}_{field.name}"')
+            if field.indexed:
+                connection.execute(_index(sobject.name, field))
+
+    def empty(self, connection: sqlite3.Connection, sobject: SObject, field: Field) -> None:
+        """Empties the column of a field that goes, and drops its index."""
+        if field.stored:
+            connection.execute(f'DROP INDEX IF EXISTS "{sobject.name}_{field.name}"')
+            connection.execute(f'UPDATE "{sobject.name}" SET "{field.name}" = NULL')  # noqa: S608
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -114,6 +111,15 @@ class Records:
                 f'SELECT {columns} FROM "{table}" WHERE "{key}" IN ({", ".join("?" * len(some))}){alive}',  # noqa: S608
                 some,
             )
+
+    def matches(
+        self, connection: sqlite3.Connection, sobject: SObject, key: Field, wanted: set[Any]
+    ) -> dict[Any, list[str]]:
+        """The ids of the live records that have these values in a key field, by the value as it compares."""
+        found: dict[Any, list[str]] = {}
+        for value, identity in self.select(connection, sobject.name, (key.name, "Id"), key.name, wanted, live=True):
+            found.setdefault(folded(key, value), []).append(identity)
+        return found
 
     def fetch(
         self,
@@ -169,39 +175,3 @@ class Records:
             f'UPDATE "{sobject.name}" SET {", ".join(assignments)} WHERE Id = ?{len(assignments) + 1}',  # noqa: S608
             rows,
         )
-
-    def delete(
-        self, connection: sqlite3.Connection, sobject: SObject, identities: Sequence[str], stamp: tuple[str, str, str]
-    ) -> int:
-        """Moves records to the recycle bin and, with them, what hangs on them; returns how many went.
-
-        Lookups that do not cascade are emptied. `stamp` is the user and the instant, twice.
-        """
-        gone = 0
-        for start in range(0, len(identities), MOST_VALUES):
-            some = identities[start : start + MOST_VALUES]
-            marks = ", ".join("?" * len(some))
-            assignments = ", ".join(f"{name} = ?" for name in MODIFIED)
-            gone += connection.execute(
-                f'UPDATE "{sobject.name}" SET IsDeleted = 1, {assignments} WHERE IsDeleted = 0 AND Id IN ({marks})',  # noqa: S608
-                (*stamp, *some),
-            ).rowcount
-            for child, lookup in self._schema.lookups_to(sobject.name):
-                if not lookup.createable:
-                    continue
-                if lookup.cascade:
-                    found = [
-                        row[0] for row in self.select(connection, child.name, ["Id"], lookup.name, some, live=True)
-                    ]
-                    gone += self.delete(connection, child, found, stamp) if found else 0
-                else:
-                    connection.execute(
-                        f'UPDATE "{child.name}" SET "{lookup.name}" = NULL WHERE "{lookup.name}" IN ({marks})',  # noqa: S608
-                        some,
-                    )
-        return gone
-
-
-def _revived(definition: dict[str, Any]) -> Field:
-    name, kind = definition.pop("name"), definition.pop("kind")
-    return custom(name, kind, **definition)

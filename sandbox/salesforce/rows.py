@@ -1,76 +1,117 @@
-"""What a write must obey: at most 200 rows of one object, one operation, inside the caller's transaction.
+"""What a write does: at most 200 rows of one object, one operation, inside the caller's transaction.
 
-Owns the order of the checks, what is written, and the outcome of each row. A refused row changes nothing and stops no
-other. Values come from `values`, statements from `records`. Called by `ingest` for each chunk and by `writes` for REST.
+Owns the order of things, what is written, and the outcome of each row. A refused row changes nothing and stops no
+other. Values come from `values`, refusals from `checks`, statements from `records`. Called by `ingest` for each chunk
+and by `writes` for REST.
 """
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sandbox.salesforce import errors, ids, values
+from sandbox.salesforce.access import GRANTS, Access
+from sandbox.salesforce.checks import Checks
+from sandbox.salesforce.chunk import CHUNK, Outcome, Write, present
 from sandbox.salesforce.columns import Column
 from sandbox.salesforce.errors import RowError
+from sandbox.salesforce.events import Activities
+from sandbox.salesforce.products import Products
 from sandbox.salesforce.records import MODIFIED, Records
-from sandbox.salesforce.schema import Field, Schema, SObject
-from sandbox.salesforce.values import CLEAR, Errors
+from sandbox.salesforce.recycling import RecycleBin
+from sandbox.salesforce.relations import RELATION, Relations
+from sandbox.salesforce.rules import Rules
+from sandbox.salesforce.schema import Field, Schema, folded
+from sandbox.salesforce.settings import Settings
+from sandbox.salesforce.values import CLEAR, Errors, Filled
 
-CHUNK = 200  # rows that Salesforce handles at once
+__all__ = ["CHUNK", "Outcome", "Rows", "Write"]
+
 CREATED = ("CreatedById", "CreatedDate")
-
-
-class Outcome(NamedTuple):
-    """What became of one row; `id` is known for refused updates too."""
-
-    id: str | None
-    created: bool
-    error: RowError | None
-
-
-@dataclass(slots=True)
-class Write:
-    """One chunk: `cells` are columns of raw values, as `values` takes them. `key` is the external id of an upsert."""
-
-    sobject: SObject
-    operation: str
-    columns: Sequence[Column]
-    cells: Sequence[Sequence[Any]]
-    total: int
-    user: str
-    at: str
-    key: Field | None = None
-    locked: set[int] = field(default_factory=set)
-    errors: Errors = field(default_factory=dict)
-    stored: dict[str, list[Any]] = field(default_factory=dict)  # by field name
-    ids: list[str | None] = field(default_factory=list)
-    new: list[int] = field(default_factory=list)
-    known: list[int] = field(default_factory=list)
+Behaviour = Callable[[sqlite3.Connection, Write], None]
 
 
 class Rows:
     """The rules of one org."""
 
-    def __init__(self, schema: Schema, records: Records) -> None:
-        self._schema, self._records = schema, records
+    def __init__(self, schema: Schema, records: Records, settings: Settings, access: Access) -> None:
+        self._schema, self._records, self._settings, self._access = schema, records, settings, access
+        self._checks = Checks(schema, records, access)
+        self.bin = RecycleBin(schema, records)
+        self.rules = Rules(schema, records)
+        self._relations = Relations(schema, records)
+        activities, products = Activities(schema, records, settings), Products(schema, records)
+        self.before: dict[str, Behaviour] = {  # what an object does by itself, by object
+            "Event": activities.before,
+            "Task": activities.before,
+            "Opportunity": products.opportunities,
+            "PricebookEntry": products.entries,
+            "OpportunityLineItem": products.items,
+            RELATION: self._relations.before,
+        }
 
     def apply(self, connection: sqlite3.Connection, write: Write) -> list[Outcome]:
         """Carries the chunk out; the outcomes are in the order of its rows."""
         write.ids = [None] * write.total
         self._convert(connection, write)
-        self._identify(connection, write)
-        if write.operation == "delete":
-            self._delete(connection, write)
-        else:
-            self._check(connection, write)
-            self._insert(connection, write)
-            self._update(connection, write)
+        if self._supported(write):
+            self._identify(connection, write)
+            if write.guard is not None:
+                write.guard(write)
+            self._carry_out(connection, write)
+        if write.sobject.name in GRANTS:
+            self._access.forget()
+        if not write.errors and len(write.new) == write.total:
+            return [Outcome(identity, True, None) for identity in write.ids]
         created = set(write.new)
         return [
             Outcome(write.ids[row], row in created and row not in write.errors, write.errors.get(row))
             for row in range(write.total)
         ]
+
+    def _carry_out(self, connection: sqlite3.Connection, write: Write) -> None:
+        own = self.before.get(write.sobject.name)
+        if write.operation == "delete":
+            if own is not None and write.sobject.name == RELATION:
+                own(connection, write)
+            self._delete(connection, write)
+            return
+        self._checks.run(connection, write)
+        if own is not None:
+            own(connection, write)
+        if self.rules.of(write.sobject):
+            self._write_by_rules(connection, write)
+        else:
+            self._insert(connection, write)
+            self._update(connection, write)
+        if write.sobject.name == "Contact" and self._settings.contacts_to_multiple_accounts:
+            self._relations.contacts_written(connection, write)
+
+    def _write_by_rules(self, connection: sqlite3.Connection, write: Write) -> None:
+        while True:
+            connection.execute("SAVEPOINT ruled")
+            self._insert(connection, write)
+            self._update(connection, write)
+            if not self.rules.refuse(connection, write):
+                break
+            connection.execute("ROLLBACK TO ruled")  # and once more, without those that are refused now
+            connection.execute("RELEASE ruled")
+            for row in write.new:
+                write.ids[row] = None
+        connection.execute("RELEASE ruled")
+        self.rules.automate(connection, write)
+
+    @staticmethod
+    def _supported(write: Write) -> bool:
+        """Whether the object has the operation; the flags of its describe say so."""
+        named = {"insert": ("createable",), "update": ("updateable",), "delete": ("deletable",)}
+        for flag in named.get(write.operation, ("createable", "updateable")):
+            if not write.sobject.flags.get(flag, True):
+                error = errors.unsupported(write.sobject.name, write.operation)
+                write.errors.update({row: error for row in range(write.total) if row not in write.errors})
+                return False
+        return True
 
     # -- reading the rows ---------------------------------------------------------------------------------------
 
@@ -88,32 +129,17 @@ class Rows:
         parent, key = column.parent, column.key
         assert parent is not None
         assert key is not None
-        given = [value.strip() if value is not None and value is not CLEAR else value for value in raw]
-        wanted = {value for value in given if value is not None and value is not CLEAR}
-        matches = self._matches(connection, parent, key, wanted)
-        resolved: list[Any] = []
-        for row, value in enumerate(given):
-            if value is None or value is CLEAR:
-                resolved.append(value)
-                continue
-            found = matches.get(_folded(key, value), [])
-            if len(found) != 1:
-                resolved.append(None)
-                text = f"Foreign key external ID: {value} not found for field {key.name} in entity {parent.name}"
-                wrong.setdefault(row, _ambiguous(key, found) if found else RowError("INVALID_FIELD", text))
-            else:
-                resolved.append(found[0])
+        spelled = {value: value.strip() for value in set(raw) if value is not None and value is not CLEAR}
+        matches = self._records.matches(connection, parent, key, set(spelled.values()))
+        found = {value: matches.get(folded(key, text), []) for value, text in spelled.items()}
+        resolved = [value if value is None or value is CLEAR else _only(found[value]) for value in raw]
+        if any(len(each) != 1 for each in found.values()):
+            for row, value in enumerate(raw):
+                if value in found and len(found[value]) != 1:
+                    text = f"Foreign key external ID: {spelled[value]} not found for field {key.name} in entity {parent.name}"
+                    several = found[value]
+                    wrong.setdefault(row, _ambiguous(key, several) if several else RowError("INVALID_FIELD", text))
         return resolved
-
-    def _matches(
-        self, connection: sqlite3.Connection, sobject: SObject, key: Field, wanted: set[Any]
-    ) -> dict[Any, list[str]]:
-        matches: dict[Any, list[str]] = {}
-        for value, identity in self._records.select(
-            connection, sobject.name, (key.name, "Id"), key.name, wanted, live=True
-        ):
-            matches.setdefault(_folded(key, value), []).append(identity)
-        return matches
 
     # -- which record a row means -------------------------------------------------------------------------------
 
@@ -136,10 +162,14 @@ class Rows:
                 text = f"cannot specify both an external ID reference {key.name} and a salesforce id, Id"
                 write.errors.setdefault(row, RowError("INVALID_FIELD", text, ("Id",)))
         given = write.stored.get(key.name, [None] * write.total)
-        folded = [None if value is None or value is CLEAR else _folded(key, value) for value in given]
-        repeated = {value for value, times in Counter(folded).items() if times > 1 and value is not None}
-        matches = self._matches(connection, write.sobject, key, {value for value in given if value is not None})
-        for row, value in enumerate(folded):
+        wanted = present(given)
+        matches = self._records.matches(connection, write.sobject, key, wanted)
+        if not matches and key.case_sensitive and len(wanted) == write.total:  # the usual first load
+            write.new = list(range(write.total))
+            return
+        compared = [None if value is None or value is CLEAR else folded(key, value) for value in given]
+        repeated = {value for value, times in Counter(compared).items() if times > 1 and value is not None}
+        for row, value in enumerate(compared):
             if row in write.errors and value is None:
                 continue
             if value is None:
@@ -181,94 +211,6 @@ class Rows:
             else:
                 write.known.append(row)
 
-    # -- whether it may be written ------------------------------------------------------------------------------
-
-    def _check(self, connection: sqlite3.Connection, write: Write) -> None:
-        self._check_writable(write, write.new, "createable")
-        self._check_writable(write, write.known, "updateable")
-        self._check_required(write)
-        for column in write.columns:
-            if column.field.references and column.key is None:
-                self._check_lookup(connection, write, column.field)
-            if column.field.name == "OwnerId":
-                self._check_owner(connection, write)
-            if column.field.unique and column.field.name in write.stored:
-                self._check_unique(connection, write, column.field)
-
-    @staticmethod
-    def _check_writable(write: Write, rows: Sequence[int], flag: str) -> None:
-        closed = [name for name in write.stored if not getattr(write.sobject.fields[name], flag)]
-        for row in rows if closed else ():
-            named = [name for name in closed if write.stored[name][row] is not None]
-            if named:
-                write.errors.setdefault(row, errors.not_writable(named))
-        for name in closed:
-            if not write.sobject.fields[name].createable:
-                del write.stored[name]
-
-    @staticmethod
-    def _check_required(write: Write) -> None:
-        required = [each.name for each in write.sobject.fields.values() if each.required]
-        absent: dict[int, list[str]] = {}
-        for name in required:
-            given = write.stored.get(name)
-            for row in write.new:
-                if given is None or given[row] is None or given[row] is CLEAR:
-                    absent.setdefault(row, []).append(name)
-            if given is not None and CLEAR in given:
-                for row in write.known:
-                    if given[row] is CLEAR:
-                        absent.setdefault(row, []).append(name)
-        for row, names in absent.items():
-            write.errors.setdefault(row, errors.missing(names))
-
-    def _check_lookup(self, connection: sqlite3.Connection, write: Write, lookup: Field) -> None:
-        given = write.stored.get(lookup.name, [])
-        wanted = {value for value in given if value is not None and value is not CLEAR}
-        found: dict[str, int] = {}
-        for name in lookup.references:
-            parent = self._schema.get(name)
-            if parent is not None and wanted:
-                found.update(self._records.select(connection, name, ("Id", "IsDeleted"), "Id", wanted, live=False))
-        prefixes = {parent.prefix for name in lookup.references if (parent := self._schema.get(name))}
-        for row, value in enumerate(given):
-            if value is None or value is CLEAR:
-                continue
-            if value[:3] not in prefixes:
-                text = f"{lookup.label}: id value of incorrect type: {value}"
-                write.errors.setdefault(row, RowError("MALFORMED_ID", text, (lookup.name,)))
-            elif value not in found:
-                write.errors.setdefault(row, errors.CROSS_REFERENCE)
-            elif found[value] == 1:
-                write.errors.setdefault(row, errors.IS_DELETED)
-
-    def _check_owner(self, connection: sqlite3.Connection, write: Write) -> None:
-        owners = write.stored["OwnerId"]
-        wanted = {value for value in owners if value is not None and value is not CLEAR}
-        active = dict(self._records.select(connection, "User", ("Id", "IsActive"), "Id", wanted, live=False))
-        for row, value in enumerate(owners):
-            if active.get(value) == 0:
-                text = f"operation performed with inactive user [{value}] as owner of {write.sobject.name.lower()}"
-                write.errors.setdefault(row, RowError("INACTIVE_OWNER_OR_USER", text))
-
-    def _check_unique(self, connection: sqlite3.Connection, write: Write, unique: Field) -> None:
-        if unique is write.key:
-            return
-        given = write.stored[unique.name]
-        wanted = {value for value in given if value is not None and value is not CLEAR}
-        taken = {
-            _folded(unique, value): found[0]
-            for value, found in self._matches(connection, write.sobject, unique, wanted).items()
-        }
-        for row, value in enumerate(given):
-            if value is None or value is CLEAR or row in write.errors:
-                continue
-            holder = taken.setdefault(_folded(unique, value), write.ids[row] or f"row {row}")
-            if holder not in {write.ids[row], f"row {row}"}:
-                named = "unknown" if holder.startswith("row") else holder
-                text = f"duplicate value found: {unique.name} duplicates value on record with id: {named}"
-                write.errors.setdefault(row, RowError("DUPLICATE_VALUE", text, (unique.name,)))
-
     # -- writing ------------------------------------------------------------------------------------------------
 
     def _insert(self, connection: sqlite3.Connection, write: Write) -> None:
@@ -276,14 +218,17 @@ class Rows:
         if not rows:
             return
         number = self._records.next_number(connection, write.sobject)
-        for offset, row in enumerate(rows):
-            write.ids[row] = ids.make(write.sobject.prefix, number + offset)
+        for row, identity in zip(rows, ids.run(write.sobject.prefix, number, len(rows)), strict=True):
+            write.ids[row] = identity
+        self._number(write, rows, number)
         fixed = {
-            name: write.at if name.endswith(("Date", "Modstamp")) else write.user for name in (*CREATED, *MODIFIED)
+            name: write.at if name.endswith(("Date", "Modstamp")) else write.user
+            for name in (*CREATED, *MODIFIED)
+            if name in write.sobject.fields and name not in write.stored
         }
         if write.sobject.get("OwnerId") and "OwnerId" not in write.stored:
             fixed["OwnerId"] = write.user
-        chosen = [_picked(write.sobject.fields[name], cells, rows, write.user) for name, cells in write.stored.items()]
+        chosen = [_picked(write, name, cells, rows) for name, cells in write.stored.items()]
         self._records.insert(
             connection,
             write.sobject,
@@ -296,6 +241,18 @@ class Rows:
                 strict=True,
             ),
         )
+
+    @staticmethod
+    def _number(write: Write, rows: Sequence[int], number: int) -> None:
+        """Gives auto numbers, and custom records without a name their id as one."""
+        for each in write.sobject.fields.values() if write.sobject.custom or write.sobject.name == "Case" else ():
+            if each.format is not None:
+                for place, row in enumerate(rows, number + 1):
+                    write.put(each.name, row, _numbered(each.format, place))
+            elif each.name == "Name" and write.sobject.custom:
+                for row in rows:
+                    if write.given("Name", row) is None:
+                        write.put("Name", row, write.ids[row])
 
     def _update(self, connection: sqlite3.Connection, write: Write) -> None:
         rows = [row for row in write.known if row not in write.errors]
@@ -311,7 +268,7 @@ class Rows:
             value = f"nullif({place}, char(0, 0))" if CLEAR in some else place
             assignments.append(f'"{name}" = ' + (f'iif({place} IS NULL, "{name}", {value})' if None in some else value))
             chosen.append(some)
-        for name in MODIFIED:
+        for name in filter(write.sobject.fields.__contains__, MODIFIED):
             assignments.append(f"{name} = ?{len(assignments) + 1}")
             chosen.append([write.user if name.endswith("Id") else write.at] * len(rows))
         self._records.update(
@@ -319,13 +276,14 @@ class Rows:
         )
 
     def _delete(self, connection: sqlite3.Connection, write: Write) -> None:
-        rows = [row for row in write.known if row not in write.errors]
-        found = [identity for row in rows if (identity := write.ids[row])]
-        self._records.delete(connection, write.sobject, found, (write.user, write.at, write.at))
+        wanted = {identity: row for row in write.lasting(write.known) if (identity := write.ids[row])}
+        for identity, error in self.bin.held(connection, write.sobject, list(wanted)).items():
+            write.errors[wanted.pop(identity)] = error
+        self.bin.delete(connection, write.sobject, list(wanted), (write.user, write.at, write.at))
 
 
-def _folded(key: Field, value: Any) -> Any:
-    return value if key.case_sensitive or not isinstance(value, str) else value.lower()
+def _only(found: Sequence[str]) -> str | None:
+    return found[0] if len(found) == 1 else None
 
 
 def _ambiguous(key: Field, found: Sequence[str]) -> RowError:
@@ -333,9 +291,26 @@ def _ambiguous(key: Field, found: Sequence[str]) -> RowError:
     return RowError("DUPLICATE_EXTERNAL_ID", f"{key.label}: {text}")
 
 
-def _picked(field: Field, cells: list[Any], rows: Sequence[int], user: str) -> list[Any]:
+def _numbered(pattern: str, number: int) -> str:
+    before, _, rest = pattern.partition("{")
+    zeros, _, after = rest.partition("}")
+    return f"{before}{number:0{max(1, len(zeros))}d}{after}"
+
+
+def _picked(write: Write, name: str, cells: list[Any], rows: Sequence[int]) -> list[Any]:
     some = cells if len(rows) == len(cells) else [cells[row] for row in rows]
-    if field.name == "OwnerId" or field.type == "boolean":
-        default = user if field.name == "OwnerId" else 0
+    if isinstance(cells, Filled):
+        return some
+    field = write.sobject.fields[name]
+    default = _default(write, field)
+    if default is not None and (None in some or CLEAR in some):
         return [default if value is None or value is CLEAR else value for value in some]
     return [None if value is CLEAR else value for value in some] if CLEAR in some else some
+
+
+def _default(write: Write, field: Field) -> Any:
+    if field.name in (*CREATED, *MODIFIED):
+        return write.at if field.type == "datetime" else write.user
+    if field.name == "OwnerId":
+        return write.user
+    return (field.default or 0) if field.type == "boolean" else field.default

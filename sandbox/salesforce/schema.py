@@ -1,10 +1,11 @@
 """Objects and fields as data: what exists, what it holds, what may be written.
 
-Owns the types and case-insensitive look-up. The standard objects are listed in `catalogue`; custom fields are added at
-run time and remembered by `storage`. Knows no SQL beyond a column's collation and formula.
+Owns the types and case-insensitive look-up. The standard objects are listed in `catalogue`; custom ones are made at
+run time by `definitions`, from the types in `custom`. Knows no SQL beyond a column's formula.
 """
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,15 +15,14 @@ TEXTUAL = frozenset(
 NUMERIC = frozenset({"double", "currency", "percent", "int"})
 
 
-class UnknownTypeError(ValueError):
-    """A custom field of a type that the sandbox does not have."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field. `references` are the objects a lookup may point to, in describe's order; `relationship` its name.
 
-    `formula` is the SQL of a computed column; `parts` are the components of a compound field, which has no column.
+    `child` is the name of the relationship seen from the parent. `formula` is the SQL of a computed column; `parts` are
+    the components of a compound field, which has no column. `default` is the stored value of a record made without one.
+    A `guarded` field is seen only by whom a permission set lets see it; `grows` is a lookup that points to custom
+    objects too; `format` is the pattern of an auto number (`A-{0000}`).
     """
 
     name: str
@@ -49,11 +49,26 @@ class Field:
     parts: tuple[str, ...] = ()
     compound: str | None = None
     name_field: bool = False
+    child: str | None = None
+    restricts: bool = False
+    nillable: bool | None = None
+    defaulted: bool = False
+    default: Any = None
+    format: str | None = None
+    html: bool = False
+    help: str | None = None
+    guarded: bool = False
+    grows: bool = False
 
     @property
     def stored(self) -> bool:
         """Whether the field has a column of its own that a write can fill."""
         return not self.parts and self.formula is None
+
+    @property
+    def master(self) -> bool:
+        """Whether it is the master of a master-detail relationship."""
+        return self.custom and self.cascade and self.required
 
     @property
     def polymorphic(self) -> bool:
@@ -68,21 +83,39 @@ class Field:
 
 @dataclass(slots=True)
 class SObject:
-    """One object: its names, its key prefix and its fields in describe's order."""
+    """One object: its names, its key prefix and its fields in describe's order.
+
+    `flags` are those of its describe that are not what `writable` makes one expect.
+    """
 
     name: str
     label: str
     plural: str
     prefix: str
-    fields: dict[str, Field] = field(default_factory=dict)  # by API name
+    fields: dict[str, Field] = field(
+        default_factory=dict
+    )  # by API name; replaced, never changed, so that readers go on
     writable: bool = True
+    flags: dict[str, bool] = field(default_factory=dict)
+    activities: bool = False
     _lower: dict[str, str] = field(default_factory=dict)
 
     def add(self, fields: Iterable[Field]) -> None:
         """Adds or replaces fields."""
-        for each in fields:
-            self.fields[each.name] = each
-            self._lower[each.name.lower()] = each.name
+        self._set(self.fields | {each.name: each for each in fields})
+
+    def drop(self, name: str) -> None:
+        """Takes a field away."""
+        self._set({each: one for each, one in self.fields.items() if each != name})
+
+    def _set(self, fields: dict[str, Field]) -> None:
+        self._lower = {name.lower(): name for name in fields}
+        self.fields = fields
+
+    @property
+    def custom(self) -> bool:
+        """Whether somebody made it."""
+        return self.name.endswith("__c")
 
     def get(self, name: str) -> Field | None:
         """A field by its name in any case, or None."""
@@ -94,16 +127,41 @@ class SObject:
         wanted = name.lower()
         return next((each for each in self.fields.values() if (each.relationship or "").lower() == wanted), None)
 
+    def without(self, hidden: Collection[str], fixed: Collection[str]) -> "SObject":
+        """The object as one sees it who does not see the hidden fields and may not write the fixed ones."""
+        seen = replace(self, _lower={})
+        seen._set(  # noqa: SLF001
+            {
+                name: replace(each, createable=False, updateable=False) if name in fixed else each
+                for name, each in self.fields.items()
+                if name not in hidden
+            }
+        )
+        return seen
+
 
 class Schema:
-    """All objects of the org."""
+    """All objects of the org, or those that one user sees."""
 
     def __init__(self, objects: Iterable[SObject]) -> None:
         self._objects = {each.name.lower(): each for each in objects}
+        self.made = time.time()  # describes have not changed since
 
     def get(self, name: str) -> SObject | None:
         """An object by its name in any case, or None."""
         return self._objects.get(name.lower())
+
+    def of(self, name: str) -> SObject:
+        """An object that is known to be there; raises KeyError when it is not."""
+        return self._objects[name.lower()]
+
+    def add(self, sobject: SObject) -> None:
+        """Adds an object."""
+        self._objects = {**self._objects, sobject.name.lower(): sobject}
+
+    def drop(self, name: str) -> None:
+        """Takes an object away."""
+        self._objects = {key: each for key, each in self._objects.items() if key != name.lower()}
 
     def by_prefix(self, prefix: str) -> SObject | None:
         """The object whose ids begin with this prefix, or None."""
@@ -120,41 +178,6 @@ class Schema:
                     yield each, one
 
 
-_KINDS: dict[str, dict[str, Any]] = {
-    "Text": {"type": "string", "length": 255},
-    "TextArea": {"type": "textarea", "length": 255},
-    "LongTextArea": {"type": "textarea", "length": 32768},
-    "Html": {"type": "textarea", "length": 32768},
-    "Email": {"type": "email", "length": 80},
-    "Phone": {"type": "phone", "length": 40},
-    "Url": {"type": "url", "length": 255},
-    "Date": {"type": "date"},
-    "DateTime": {"type": "datetime"},
-    "Checkbox": {"type": "boolean"},
-    "Number": {"type": "double", "precision": 18},
-    "Currency": {"type": "currency", "precision": 18, "scale": 2},
-    "Percent": {"type": "percent", "precision": 18, "scale": 2},
-    "Picklist": {"type": "picklist", "length": 255, "restricted": False},
-    "MultiselectPicklist": {"type": "multipicklist", "length": 4099},
-    "Lookup": {"type": "reference", "length": 18},
-}
-
-
-def custom(name: str, kind: str, **given: Any) -> Field:
-    """A custom field of a type as Setup names it (`Text`, `DateTime`, …); raises UnknownTypeError.
-
-    `given` may hold label, length, precision, scale, unique, external_id, case_sensitive, required, picklist,
-    restricted, references.
-    """
-    if kind not in _KINDS:
-        raise UnknownTypeError(kind)
-    label = given.pop("label", None) or name.removesuffix("__c").replace("_", " ")
-    values = {**_KINDS[kind], **{key: value for key, value in given.items() if value is not None}}
-    for many in ("picklist", "references"):
-        values[many] = tuple(values.get(many, ()))
-    made = Field(name=name, label=label, custom=True, **values)
-    if made.references:
-        made = replace(made, relationship=name.removesuffix("__c") + "__r")
-    if made.unique or made.external_id:
-        made = replace(made, indexed=True, id_lookup=made.external_id)
-    return made
+def folded(key: Field, value: Any) -> Any:
+    """A value of a field as it compares."""
+    return value if key.case_sensitive or not isinstance(value, str) else value.lower()

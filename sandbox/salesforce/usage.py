@@ -9,7 +9,6 @@ from typing import Any
 
 from sandbox.salesforce.org import Org
 
-DAILY_CALLS = 15_000_000
 SETTING = "api_calls"
 
 
@@ -35,7 +34,12 @@ class Usage:
     @property
     def header(self) -> str:
         """The value of `Sforce-Limit-Info`."""
-        return f"api-usage={self.calls}/{DAILY_CALLS}"
+        return f"api-usage={self.calls}/{self.most}"
+
+    @property
+    def most(self) -> int:
+        """The calls that the org's settings allow."""
+        return int(self._org.settings.api_calls)
 
     def keep(self) -> None:
         """Makes the API counter durable, if it moved."""

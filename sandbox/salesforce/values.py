@@ -38,8 +38,16 @@ def _wrong_type(field: Field, value: str) -> RowError:
     )
 
 
+class Filled(list[str]):
+    """A column in which every row says something."""
+
+
 def texts(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
     """Text: trimmed, blank is null, checked for length and forbidden characters."""
+    if isinstance(raw, Filled) and list(map(str.strip, raw)) == raw:
+        joined = "".join(raw)  # the usual column: nothing to do
+        if max(map(len, raw), default=0) <= field.length and (joined.isprintable() or not _CONTROL.search(joined)):
+            return raw
     values = [value if value is None or value is CLEAR else value.strip(BLANKS) or CLEAR for value in raw]
     present = [value for value in values if value is not None and value is not CLEAR]
     if max(map(len, present), default=0) > field.length:
@@ -58,6 +66,8 @@ def texts(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
 def emails(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
     """E-mail addresses, checked for their shape."""
     values = texts(field, raw, errors)
+    if isinstance(values, Filled) and all(map(_EMAIL.fullmatch, values)):
+        return values
     for position, value in enumerate(values):
         if value is not None and value is not CLEAR and not _EMAIL.fullmatch(value):
             text = f"{field.label}: invalid email address: {value}"
@@ -172,19 +182,13 @@ def _identity(field: Field, value: str) -> str | RowError:
 
 
 def _each(field: Field, raw: Sequence[Any], errors: Errors, one: Callable[[Field, Any], Any]) -> list[Any]:
-    values: list[Any] = []
-    seen: dict[Any, Any] = {}
-    for position, value in enumerate(raw):
-        if value is None or value is CLEAR:
-            values.append(value)
-            continue
-        made = seen.get(value)
-        if made is None:
-            made = seen[value] = one(field, value)
-        if isinstance(made, RowError):
-            errors.setdefault(position, made)
-            made = None
-        values.append(made)
+    made = {value: value if value is None or value is CLEAR else one(field, value) for value in set(raw)}
+    values = [made[value] for value in raw]
+    if any(isinstance(value, RowError) for value in made.values()):
+        for position, value in enumerate(values):
+            if isinstance(value, RowError):
+                errors.setdefault(position, value)
+                values[position] = None
     return values
 
 
@@ -203,4 +207,6 @@ def converter(field: Field) -> Converter:
 
 def from_csv(raw: Sequence[str]) -> list[Any]:
     """The cells of an upload: empty is "leave", `#N/A` is "make null"."""
+    if all(raw) and NULL_MARK not in raw:
+        return Filled(raw)
     return [None if not value else CLEAR if value == NULL_MARK else value for value in raw]

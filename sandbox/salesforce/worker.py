@@ -9,7 +9,7 @@ import time
 
 from sandbox.salesforce import extracts
 from sandbox.salesforce.errors import ApiError, JobError
-from sandbox.salesforce.ingest import Ingest
+from sandbox.salesforce.ingest import BlockedError, Ingest, Progress
 from sandbox.salesforce.jobs import Job, Jobs
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.switches import Switches
@@ -17,6 +17,9 @@ from sandbox.salesforce.usage import Usage
 
 logger = logging.getLogger(__name__)
 
+SWEEP_SECONDS = 60.0
+TOGETHER = 20  # chunks committed at once at full speed
+LOCK_LOOK = 0.02  # seconds between two tries to get a lock
 FAILED_AFTER = 2  # chunks that a job commits before an injected failure strikes
 STARTABLE = frozenset({"UploadComplete", "InProgress"})
 RUNNING = frozenset({"InProgress"})
@@ -31,13 +34,16 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def resume(self) -> None:
-        """Takes up every job that is closed but not finished."""
+        """Takes up every job that is closed but not finished, and begins to clear old ones away."""
+        self._keep(asyncio.create_task(self._sweep(), name="sweep of jobs"))
         for job in self._jobs.unfinished():
             self.take(job)
 
     def take(self, job: Job) -> None:
         """Works a job off in the background."""
-        task = asyncio.create_task(self._run(job), name=f"job {job.id}")
+        self._keep(asyncio.create_task(self._run(job), name=f"job {job.id}"))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -47,9 +53,16 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _sweep(self) -> None:
+        while True:
+            await self._org.database.write(self._jobs.expire)
+            await asyncio.sleep(SWEEP_SECONDS)
+
     async def _run(self, job: Job) -> None:
         database = self._org.database
         try:
+            if job.state == "UploadComplete" and self._switches.bulk_queue_seconds:
+                await asyncio.sleep(self._switches.bulk_queue_seconds)
             job = await database.write(self._jobs.move, job, "InProgress", STARTABLE)
             if job.kind == "V2Ingest":
                 await self._ingest(job)
@@ -63,6 +76,8 @@ class Worker:
         except Exception:
             logger.exception("job %s", job.id)
             await self._end(job, "Failed", error=FAILURE)
+        finally:
+            self._jobs.locks.release(job.number)
 
     async def _end(self, job: Job, state: str, **changes: object) -> None:
         try:
@@ -73,21 +88,36 @@ class Worker:
     async def _ingest(self, job: Job) -> None:
         database = self._org.database
         failure = self._org.faults.job_failure(f"{job.object} {job.operation}")
-        ingest = await database.write(Ingest, self._org, self._jobs, job)
+        ingest = await database.write(Ingest, self._org, self._jobs, job, self._switches)
         chunks = 0
         while True:
             if failure is not None and chunks == FAILED_AFTER:
                 break
-            progress = await database.write(ingest.chunk)
+            one_by_one = failure is not None or self._switches.bulk_chunk_seconds
+            progress = await self._work(ingest, 1 if one_by_one else TOGETHER)
             if progress is None:
                 break
             chunks += 1
             self._usage.wrote(job.object, job.operation, progress.written)
             if self._switches.bulk_chunk_seconds:
                 await asyncio.sleep(self._switches.bulk_chunk_seconds)
+            self._jobs.locks.release(job.number)
         if failure is not None:
             raise JobError(failure.message or FAILURE)
         await self._end(job, "JobComplete")
+
+    async def _work(self, ingest: Ingest, most: int) -> Progress | None:
+        """The next chunks; while another job holds their parents they are tried again, and in the end without patience."""
+        waited = 0.0
+        while True:
+            patient = waited < self._switches.bulk_lock_seconds
+            try:
+                return await self._org.database.write(ingest.work, most=most, patient=patient)
+            except BlockedError:
+                if not waited:
+                    ingest.job.retries += 1
+                await asyncio.sleep(LOCK_LOOK)
+                waited += LOCK_LOOK
 
     async def _extract(self, job: Job) -> None:
         began = time.perf_counter()
@@ -96,6 +126,7 @@ class Worker:
             self._org,
             job.soql or "",
             self._jobs.path(job),
+            job.created_by,
             deleted=job.operation == "queryAll",
         )
         spent = (time.perf_counter() - began) * 1000

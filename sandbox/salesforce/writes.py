@@ -11,6 +11,7 @@ from typing import Any
 from sandbox import clock
 from sandbox.salesforce import payload
 from sandbox.salesforce.errors import ApiError, RowError, no_such_column
+from sandbox.salesforce.files.documents import FILES, Documents
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.payload import Record
 from sandbox.salesforce.rows import CHUNK, Outcome, Write
@@ -27,10 +28,11 @@ class Writes:
 
     def __init__(self, org: Org) -> None:
         self._org = org
+        self.documents = Documents(org)
 
-    def sobject(self, name: str) -> SObject:
-        """A writable object; raises ApiError."""
-        found = self._org.schema.get(name)
+    def sobject(self, name: str, user: str) -> SObject:
+        """A writable object as a user sees it; raises ApiError."""
+        found = self._org.seen_by(user).get(name)
         if found is None or not found.writable:
             raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
         return found
@@ -51,6 +53,7 @@ class Writes:
         key: Field | None = None,
         *,
         all_or_none: bool = False,
+        allow_duplicates: bool = False,
     ) -> list[Outcome]:
         """Writes up to 200 records, each with its object; the outcomes are in their order."""
         if len(records) > CHUNK:
@@ -62,7 +65,8 @@ class Writes:
             outcomes: list[Outcome] = []
             for _, group in groupby(records, key=lambda each: each[0].name):
                 some = list(group)
-                outcomes += self._write(connection, operation, some[0][0], [record for _, record in some], user, key)
+                plain = [record for _, record in some]
+                outcomes += self._write(connection, operation, some[0][0], plain, user, key, allow_duplicates)
             if all_or_none and any(outcome.error for outcome in outcomes):
                 connection.execute("ROLLBACK TO request")
                 outcomes = [each if each.error else Outcome(each.id, False, ROLLED_BACK) for each in outcomes]
@@ -76,9 +80,13 @@ class Writes:
         records: list[Record],
         user: str,
         key: Field | None,
+        allow_duplicates: bool,
     ) -> list[Outcome]:
-        org = self._org
-        columns, cells = payload.columns(org.schema, sobject, records)
+        org, left = self._org, records
+        taken = None
+        if sobject.name in FILES:
+            left, taken = self.documents.take(connection, sobject.name, operation, records)
+        columns, cells = payload.columns(org.seen_by(user), sobject, left)
         write = Write(
             sobject,
             operation,
@@ -89,8 +97,13 @@ class Writes:
             clock.salesforce_text(clock.now()),
             key,
             org.faults.rows("lock", f"{sobject.name} {operation}", len(records)),
+            allow_duplicates=allow_duplicates,
         )
-        return org.rows.apply(connection, write)
+        if taken is None:
+            return org.rows.apply(connection, write)
+        write.errors |= taken.errors
+        outcomes = org.rows.apply(connection, write)
+        return self.documents.finish(connection, sobject.name, operation, left, taken, outcomes, user)
 
     def found(self, sobject: SObject, key: Field, value: str) -> list[str]:
         """The ids of the live records that have this value in a key field."""

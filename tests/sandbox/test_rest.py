@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from tests.sandbox.conftest import Org
@@ -218,3 +220,151 @@ def test_the_dump_and_the_counts_agree(org: Org) -> None:
     counted = org.http.get("/limits/recordCount", params={"sObjects": "Contact,Nothing"}).json()["sObjects"]
     assert counted == [{"count": len(live), "name": "Contact"}]
     assert "Contact insert" in org.admin.get("/stats").json()["rows_written"]
+
+
+# -- what the protocol has around the records ---------------------------------------------------------------------------
+
+
+def test_the_limits_have_the_43_names_of_a_real_answer(org: Org) -> None:
+    limits = org.http.get("/limits").json()
+    assert len(limits) == 43
+    assert limits.keys() >= {
+        *("DailyApiRequests", "DailyBulkApiBatches", "DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB"),
+        *("DataStorageMB", "FileStorageMB", "HourlyPublishedPlatformEvents", "PermissionSets", "SingleEmail"),
+    }
+    for name, limit in limits.items():
+        assert {"Max", "Remaining"} <= limit.keys(), name
+        assert type(limit["Max"]) is type(limit["Remaining"]) is int, name
+    assert limits["PermissionSets"]["CreateCustom"].keys() == {"Max", "Remaining"}
+
+
+def test_each_version_tells_its_resources(org: Org) -> None:
+    listed = httpx.get(f"{org.card['url']}/services/data").json()
+    assert {"label": "Spring '26", "url": "/services/data/v66.0", "version": "66.0"} in listed
+    for version in range(58, 67):
+        resources = httpx.get(f"{org.card['url']}/services/data/v{version}.0", headers=dict(org.http.headers)).json()
+        assert resources["sobjects"] == f"/services/data/v{version}.0/sobjects"
+        assert resources["identity"].startswith(f"{org.card['url']}/id/00D")
+
+
+def test_pretty_printing_puts_blanks_before_colons(org: Org) -> None:
+    plain = org.http.get("/limits/recordCount", params={"sObjects": "Organization"})
+    assert plain.text == '{"sObjects":[{"count":1,"name":"Organization"}]}'
+    pretty = org.http.get("/limits/recordCount", params={"sObjects": "Organization"}, headers={"X-PrettyPrint": "1"})
+    assert pretty.text == '{\n  "sObjects" : [ {\n    "count" : 1,\n    "name" : "Organization"\n  } ]\n}'
+
+
+def test_bodies_are_compressed_both_ways(org: Org) -> None:
+    body = gzip.compress(orjson.dumps({"LastName": "Squeezed"}))
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    assert org.http.post("/sobjects/Contact", content=body, headers=headers).status_code == 201
+    assert org.http.get("/sobjects/Contact/describe").headers["Content-Encoding"] == "gzip"
+    plain = org.http.get("/sobjects/Contact/describe", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers
+
+
+def test_an_account_is_read_again_only_when_it_changed(org: Org) -> None:
+    identity = org.http.post("/sobjects/Account", json={"Name": "Tagged"}).json()["id"]
+    first = org.http.get(f"/sobjects/Account/{identity}")
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = org.http.get(f"/sobjects/Account/{identity}", headers=known)
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    since = {"If-Modified-Since": first.headers["Last-Modified"]}
+    assert org.http.get(f"/sobjects/Account/{identity}", headers=since).status_code == 304
+    stale = org.http.patch(f"/sobjects/Account/{identity}", json={"Site": "x"}, headers={"If-Match": '"other"'})
+    assert (stale.status_code, stale.json()[0]["errorCode"]) == (412, "PRECONDITION_FAILED")
+    own = {"If-Match": first.headers["ETag"]}
+    assert org.http.patch(f"/sobjects/Account/{identity}", json={"Site": "x"}, headers=own).status_code == 204
+    early = {"If-Unmodified-Since": "Thu, 01 Jan 2015 00:00:00 GMT"}
+    assert org.http.delete(f"/sobjects/Account/{identity}", headers=early).status_code == 412
+
+
+def test_describes_are_sent_again_only_when_they_changed(org: Org) -> None:
+    for path in ("/sobjects", "/sobjects/Contact/describe"):
+        first = org.http.get(path)
+        since = {"If-Modified-Since": first.headers["Last-Modified"]}
+        assert org.http.get(path, headers=since).status_code == 304
+        assert org.http.get(path, headers={"If-Modified-Since": "Thu, 01 Jan 2015 00:00:00 GMT"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status", "code"),
+    [
+        ("GET", "/sobjects/Nothing", {}, 404, "NOT_FOUND"),
+        ("GET", "/nowhere", {}, 404, "NOT_FOUND"),
+        ("PUT", "/sobjects/Contact", {}, 405, "METHOD_NOT_ALLOWED"),
+        (
+            "POST",
+            "/sobjects/Contact",
+            {"content": b"x", "headers": {"Content-Type": "text/plain"}},
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        ("POST", "/sobjects/Contact", {"content": b"{"}, 400, "JSON_PARSER_ERROR"),
+        ("GET", "/limits", {"headers": {"X-Long": "x" * 17_000}}, 431, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
+        ("GET", "/query?q=" + "x" * 17_000, {}, 414, "URI_TOO_LONG"),
+        ("GET", "/query", {}, 400, "MALFORMED_QUERY"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_as_an_array_of_errors(
+    org: Org, method: str, path: str, more: dict[str, Any], status: int, code: str
+) -> None:
+    answer = org.http.request(method, path, **more)
+    assert (answer.status_code, list(answer.json()[0])) == (status, ["message", "errorCode"])
+    assert answer.json()[0]["errorCode"] == code
+    assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
+
+
+def test_when_the_calls_of_a_day_are_used_up_nothing_goes(org: Org) -> None:
+    org.admin.post("/settings", json={"api_calls": 1}).raise_for_status()
+    try:
+        refused = org.http.get("/limits")
+        text = [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
+        assert (refused.status_code, refused.json()) == (403, text)
+    finally:
+        org.admin.post("/settings", json={"api_calls": 15_000_000}).raise_for_status()
+
+
+def test_an_upsert_of_an_old_version_says_less(org: Org) -> None:
+    old = f"{org.card['url']}/services/data/v45.0/sobjects/Account/VP_Id__c/old:version"
+    answers = [httpx.patch(old, json={"Name": name}, headers=dict(org.http.headers)) for name in "AB"]
+    assert [answer.status_code for answer in answers] == [201, 204]
+    assert "created" not in answers[0].json()
+    assert answers[1].content == b""
+
+
+def test_relationships_are_followed_by_their_names(org: Org) -> None:
+    account = org.http.post("/sobjects/Account", json={"Name": "Followed"}).json()["id"]
+    person = contact(org, AccountId=account).json()["id"]
+    assert org.http.get(f"/sobjects/Contact/{person}/Account", params={"fields": "Name"}).json()["Name"] == "Followed"
+    children = org.http.get(f"/sobjects/Account/{account}/Contacts").json()
+    assert (children["totalSize"], children["records"][0]["Id"]) == (1, person)
+    assert org.http.get(f"/sobjects/Contact/{person}/ReportsTo").status_code == 404
+
+
+def test_what_changed_and_what_went_can_be_asked_for(org: Org) -> None:
+    kept, gone = (contact(org).json()["id"] for _ in range(2))
+    org.http.delete(f"/sobjects/Contact/{gone}").raise_for_status()
+    between = {"start": "2020-01-01T00:00:00+00:00", "end": "2999-01-01T00:00:00+00:00"}
+    assert kept in org.http.get("/sobjects/Contact/updated", params=between).json()["ids"]
+    deleted = org.http.get("/sobjects/Contact/deleted", params=between).json()
+    assert gone in [each["id"] for each in deleted["deletedRecords"]]
+    assert {"earliestDateAvailable", "latestDateCovered"} <= deleted.keys()
+    backwards = {"start": between["end"], "end": between["start"]}
+    assert org.refusal(org.http.get("/sobjects/Contact/updated", params=backwards))[0] == 400
+
+
+def test_record_types_show_in_the_describe_and_bind_their_object(org: Org) -> None:
+    assert "RecordTypeId" not in {field["name"] for field in org.http.get("/sobjects/Case/describe").json()["fields"]}
+    given = {"Name": "Claim", "DeveloperName": "Claim", "SobjectType": "Case", "IsActive": True}
+    made = org.http.post("/sobjects/RecordType", json=given).json()["id"]
+    described = org.http.get("/sobjects/Case/describe").json()
+    infos = {each["developerName"]: each for each in described["recordTypeInfos"]}
+    assert (infos["Claim"]["recordTypeId"], infos["Claim"]["master"], infos["Master"]["master"]) == (made, False, True)
+    assert org.http.post("/sobjects/Case", json={"Subject": "x", "RecordTypeId": made}).status_code == 201
+    by_name = {"Subject": "x", "RecordType": {"Name": "Claim"}}
+    assert org.http.post("/sobjects/Case", json=by_name).status_code == 201
+    foreign = org.http.post("/sobjects/RecordType", json=given | {"SobjectType": "Campaign"}).json()["id"]
+    refused = org.http.post("/sobjects/Case", json={"Subject": "x", "RecordTypeId": foreign})
+    text = f"Record Type ID: this ID value isn't valid for the user: {foreign}"
+    assert org.refusal(refused)[1:] == ("INVALID_CROSS_REFERENCE_KEY", text)

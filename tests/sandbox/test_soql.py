@@ -139,3 +139,98 @@ def test_500_values_fit_into_one_query(org: Org) -> None:
     assert (
         org.http.get("/query", params={"q": f"SELECT Id FROM Contact WHERE VP_Id__c IN ({endless})"}).status_code == 414
     )
+
+
+# -- children, parents of parents, semi-joins, functions -----------------------------------------------------------------
+
+
+def test_children_come_as_a_result_of_their_own_or_as_null(org: Org) -> None:
+    rows = [{"VP_Id__c": f"kids:{place}", "Name": f"Kids {place}"} for place in "ab"]
+    account = org.upsert("Account", *rows)[0]["id"]
+    people = [{"VP_Id__c": f"kids:{n}", "LastName": f"Kid {n}", "AccountId": account} for n in range(3)]
+    org.upsert("Contact", *people)
+    soql = (
+        "SELECT Name, (SELECT LastName, Account.Name FROM Contacts WHERE LastName != 'Kid 1' ORDER BY LastName DESC LIMIT 2)"
+        " FROM Account WHERE VP_Id__c LIKE 'kids:%' ORDER BY Name"
+    )
+    found = org.query(soql)
+    assert found[1]["Contacts"] is None
+    children = found[0]["Contacts"]
+    assert (children["totalSize"], children["done"]) == (2, True)
+    assert [child["LastName"] for child in children["records"]] == ["Kid 2", "Kid 0"]
+    assert children["records"][0]["attributes"]["type"] == "Contact"
+    assert children["records"][0]["Account"]["Name"] == "Kids a"
+    refused = org.http.get("/query", params={"q": "SELECT (SELECT Id FROM Nothings) FROM Account"})
+    assert org.refusal(refused)[1] == "INVALID_TYPE"
+    assert "Didn't understand relationship 'Nothings' in FROM part of query call." in org.refusal(refused)[2]
+
+
+def test_a_parent_of_a_parent_comes_along(org: Org) -> None:
+    condition = "WHERE VP_Id__c IN ('soql:1', 'soql:2') ORDER BY VP_Id__c"
+    first, second = org.query(f"SELECT Account.Owner.Name, Owner.Email FROM Contact {condition}")
+    assert first["Account"]["Owner"]["Name"] == first["Account"]["Owner"]["Name"].strip() != ""
+    assert first["Account"]["Owner"]["attributes"]["type"] == "User"
+    assert second["Account"] is None
+    assert second["Owner"]["Email"].endswith(".example")
+
+
+def test_a_lookup_to_several_objects_shows_what_they_share(org: Org) -> None:
+    contact = org.query("SELECT Id FROM Contact WHERE VP_Id__c = 'soql:1'")[0]["Id"]
+    event = {"Subject": "Poly", "StartDateTime": "2026-03-02T09:00:00Z", "DurationInMinutes": 5, "WhoId": contact}
+    org.http.post("/sobjects/Event", json=event).raise_for_status()
+    found = org.query("SELECT Who.Name, Who.Type, What.Name FROM Event WHERE Who.Type = 'Contact' AND Subject = 'Poly'")
+    who = found[0]["Who"]
+    assert (who["Name"], who["Type"], who["attributes"]["type"]) == ("Amy Soql Ash", "Contact", "Contact")
+    assert found[0]["What"] is None
+    refused = org.http.get("/query", params={"q": "SELECT Who.VP_Id__c FROM Event"})
+    assert "No such column 'VP_Id__c' on entity 'Name'" in org.refusal(refused)[2]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("AccountId IN (SELECT Id FROM Account WHERE Name = 'Soql Practice')", "1"),
+        ("AccountId NOT IN (SELECT Id FROM Account WHERE Name = 'Soql Practice')", "23"),
+        ("Id IN (SELECT WhoId FROM Event)", "1"),
+        ("CreatedDate = TODAY", "123"),
+        ("CreatedDate > TODAY", ""),
+        ("CreatedDate <= TODAY", "123"),
+        ("CreatedDate != LAST_MONTH", "123"),
+        ("CreatedDate = THIS_YEAR AND CreatedDate = LAST_N_DAYS:1", "123"),
+        ("CreatedDate < N_DAYS_AGO:1", ""),
+        ("CALENDAR_YEAR(Birthdate) = 1980", "1"),
+        ("DAY_IN_MONTH(Birthdate) = 1 AND CALENDAR_MONTH(Birthdate) = 5", "12"),
+        ("DAY_ONLY(CreatedDate) = TODAY", "123"),
+        ("Contact.FirstName = 'Amy'", "1"),
+    ],
+)
+def test_semi_joins_date_literals_and_functions(org: Org, condition: str, expected: str) -> None:
+    assert "".join(found(org, condition)) == expected
+
+
+def test_multi_select_picklists_are_searched_by_their_values(org: Org) -> None:
+    given = {"object": "Contact", "name": "Tags__c", "type": "MultiselectPicklist", "picklist": ["a", "b", "c"]}
+    org.admin.post("/fields", json=given).raise_for_status()
+    org.http.patch("/sobjects/Contact/VP_Id__c/soql:1", json={"Tags__c": "a;b"}).raise_for_status()
+    org.http.patch("/sobjects/Contact/VP_Id__c/soql:2", json={"Tags__c": "c"}).raise_for_status()
+    assert found(org, "Tags__c INCLUDES ('a;b', 'c')") == ["1", "2"]
+    assert found(org, "Tags__c INCLUDES ('a;c')") == []
+    assert found(org, "Tags__c EXCLUDES ('a')") == ["2", "3"]
+
+
+def test_groups_of_functions_with_names_and_an_order(org: Org) -> None:
+    grouped = org.query(
+        "SELECT CALENDAR_YEAR(Birthdate) year, COUNT(Id) n FROM Contact WHERE VP_Id__c LIKE 'soql:%' AND Birthdate != null"
+        " GROUP BY CALENDAR_YEAR(Birthdate) ORDER BY CALENDAR_YEAR(Birthdate) DESC"
+    )
+    assert [(each["year"], each["n"]) for each in grouped] == [(1990, 1), (1980, 1)]
+    assert org.query("SELECT COUNT(Id) n, Industry FROM Account GROUP BY Industry ORDER BY n DESC LIMIT 1")[0]["n"] > 0
+
+
+def test_all_fields_come_with_a_limit_only(org: Org) -> None:
+    record = org.query("SELECT FIELDS(ALL) FROM Contact WHERE VP_Id__c = 'soql:1' LIMIT 1")[0]
+    assert {"VP_Id__c", "LastName", "MailingAddress"} <= record.keys()
+    refused = org.http.get("/query", params={"q": "SELECT FIELDS(ALL) FROM Contact"})
+    assert org.refusal(refused)[2] == "The SOQL FIELDS function must have a LIMIT of at most 200"
+    alias = org.query("SELECT c.LastName FROM Contact c WHERE c.VP_Id__c = 'soql:1' WITH USER_MODE LIMIT 1 FOR VIEW")
+    assert alias[0]["LastName"] == "Soql Ash"

@@ -11,7 +11,7 @@ from aiohttp import web
 from sandbox.salesforce import ids
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.payload import Record
-from sandbox.salesforce.routes.context import VERSION, answer, given, services, user
+from sandbox.salesforce.routes.context import VERSION, allows_duplicates, answer, given, services, user
 from sandbox.salesforce.routes.records import as_record
 from sandbox.salesforce.rows import Outcome
 from sandbox.salesforce.schema import SObject
@@ -41,8 +41,8 @@ def _records(request: web.Request, body: dict[str, Any], fixed: SObject | None =
         name = record.get("attributes", {}).get("type") or (fixed.name if fixed else None)
         if name is None:
             raise ApiError(400, "INVALID_INPUT", "Include a type in the attributes of each record.")
-        sobject = writes.sobject(name)
-        if fixed is not None and sobject is not fixed:
+        sobject = writes.sobject(name, user(request))
+        if fixed is not None and sobject.name != fixed.name:
             raise ApiError(400, "INVALID_INPUT", f"The type {name} does not match the resource's {fixed.name}")
         typed.append((sobject, record))
     return typed
@@ -74,6 +74,7 @@ async def _run(
         user(request),
         key,
         all_or_none=str(body.get("allOrNone", False)).lower() == "true",
+        allow_duplicates=allows_duplicates(request),
     )
     if records:
         shared.usage.wrote(records[0][0].name, operation, sum(outcome.error is None for outcome in outcomes))
@@ -97,12 +98,12 @@ def _with_id(record: Record) -> Record:
 
 async def _upsert(request: web.Request) -> web.Response:
     body = await given(request)
-    sobject = services(request).writes.sobject(request.match_info["sobject"])
+    sobject = services(request).writes.sobject(request.match_info["sobject"], user(request))
     return await _run(request, "upsert", _records(request, body, sobject), body, request.match_info["field"])
 
 
 async def _delete(request: web.Request) -> web.Response:
-    schema = services(request).org.schema
+    schema = services(request).org.seen_by(user(request))
     records: list[tuple[SObject, Record]] = []
     for identity in filter(None, request.query.get("ids", "").split(",")):
         sobject = schema.by_prefix(identity[:3])
@@ -114,7 +115,7 @@ async def _delete(request: web.Request) -> web.Response:
 
 async def _retrieve(request: web.Request) -> web.Response:
     shared = services(request)
-    sobject = shared.writes.sobject(request.match_info["sobject"])
+    sobject = shared.writes.sobject(request.match_info["sobject"], user(request))
     if request.method == "GET":
         wanted = {name: request.query.get(name, "").split(",") for name in ("ids", "fields")}
     else:

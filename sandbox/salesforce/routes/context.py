@@ -10,8 +10,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from sandbox.salesforce import pretty
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.jobs import Jobs
+from sandbox.salesforce.logins import Logins
+from sandbox.salesforce.metadata.deployer import Deployer
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.queries import Queries
 from sandbox.salesforce.sessions import Sessions
@@ -23,6 +26,7 @@ from sandbox.salesforce.writes import Writes
 VERSION = r"/services/data/v{version:\d+\.\d}"
 COMPRESSED_FROM = 1_400  # bytes: less fits into one packet anyway
 LEVEL = 1
+FORM = "application/x-www-form-urlencoded"
 GZIP_FRAME = 31  # zlib's window size of 15, plus 16 for a gzip header
 
 
@@ -38,6 +42,8 @@ class Services:
     writes: Writes
     jobs: Jobs
     worker: Worker
+    deployer: Deployer
+    logins: Logins
 
 
 SERVICES = web.AppKey("services", Services)
@@ -53,6 +59,11 @@ def user(request: web.Request) -> str:
     return str(request["user"])
 
 
+def allows_duplicates(request: web.Request) -> bool:
+    """Whether the caller wants duplicates saved that a rule only warns of."""
+    return "allowsave=true" in request.headers.get("Sforce-Duplicate-Rule-Header", "").lower().replace(" ", "")
+
+
 def base(request: web.Request) -> str:
     """`/services/data/vXX.X` of the request."""
     return f"/services/data/v{request.match_info['version']}"
@@ -60,8 +71,16 @@ def base(request: web.Request) -> str:
 
 async def given(request: web.Request) -> dict[str, Any]:
     """The JSON object in the body; raises ApiError when there is none."""
+    if request.content_type.startswith("text/") or request.content_type == FORM:
+        text = f"Content type '{request.content_type}' is not supported for this resource"
+        raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", text)
+    return parsed(await request.read())
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """The JSON object that the bytes are; raises ApiError when they are none."""
     try:
-        body = orjson.loads(await request.read())
+        body = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ApiError(400, "JSON_PARSER_ERROR", f"Unexpected character at [line:1, column:1]: {error}") from error
     if not isinstance(body, dict):
@@ -71,8 +90,9 @@ async def given(request: web.Request) -> dict[str, Any]:
 
 def answer(request: web.Request, value: Any, status: int = 200) -> web.Response:
     """A JSON answer, pretty and compressed when asked for."""
-    pretty = request.headers.get("X-PrettyPrint") == "1"
-    body = orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None)
+    body = orjson.dumps(value)
+    if request.headers.get("X-PrettyPrint") == "1":
+        body = pretty.printed(orjson.loads(body)).encode()
     headers = {"Content-Type": "application/json;charset=UTF-8"}
     if len(body) >= COMPRESSED_FROM and compresses(request):
         gzip = Gzip()

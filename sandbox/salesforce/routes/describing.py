@@ -3,66 +3,80 @@
 Owns `/services/data/vXX.X/`, `/sobjects`, `/sobjects/X/describe` and `/limits`.
 """
 
+from typing import Any
+
 from aiohttp import web
 
-from sandbox.salesforce import describe
+from sandbox.salesforce import describe, limits
 from sandbox.salesforce.errors import not_found
-from sandbox.salesforce.routes.context import VERSION, answer, base, services
-from sandbox.salesforce.usage import DAILY_CALLS
+from sandbox.salesforce.org import Org
+from sandbox.salesforce.routes import conditions
+from sandbox.salesforce.routes.context import VERSION, answer, base, services, user
 
-RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
-LIMITS = {
-    "DailyBulkApiBatches": 15_000,
-    "DailyBulkV2QueryFileStorageMB": 976_562,
-    "DailyBulkV2QueryJobs": 10_000,
-    "DataStorageMB": 10_240,
-    "FileStorageMB": 10_240,
-    "HourlyPublishedPlatformEvents": 50_000,
-    "SingleEmail": 15,
-}
+FREE = frozenset({"Product2", "Pricebook2", "PricebookEntry", "ContentVersion", "ContentDocument", "Attachment"})
 
 
 def add_routes(app: web.Application) -> None:
     """Adds the routes of this module."""
     for end in ("", "/"):
-        app.router.add_get(VERSION + end, _resources)
         app.router.add_get(f"{VERSION}/sobjects{end}", _list)
+        app.router.add_get(f"{VERSION}/sobjects/{{sobject}}{end}", _basic)
         app.router.add_get(f"{VERSION}/sobjects/{{sobject}}/describe{end}", _describe)
         app.router.add_get(f"{VERSION}/limits{end}", _limits)
     app.router.add_get(f"{VERSION}/limits/recordCount", _record_count)
 
 
-async def _resources(request: web.Request) -> web.Response:
-    return answer(
-        request, {name: f"{base(request)}/{name}" for name in RESOURCES} | {"identity": "/services/oauth2/userinfo"}
+async def _list(request: web.Request) -> web.Response:
+    schema = services(request).org.seen_by(user(request))
+    if unchanged := conditions.unchanged(request, schema.made):
+        return unchanged
+    listed = [describe.listed(each, base(request)) for each in sorted(schema, key=lambda each: each.name)]
+    return conditions.dated(
+        schema.made, answer(request, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
     )
 
 
-async def _list(request: web.Request) -> web.Response:
-    schema = services(request).org.schema
-    listed = [describe.listed(each, base(request)) for each in sorted(schema, key=lambda each: each.name)]
-    return answer(request, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
-
-
-async def _describe(request: web.Request) -> web.Response:
-    schema = services(request).org.schema
+async def _basic(request: web.Request) -> web.Response:
+    schema = services(request).org.seen_by(user(request))
     found = schema.get(request.match_info["sobject"])
     if found is None:
         raise not_found()
-    return answer(request, describe.sobject(schema, found, base(request)))
+    return answer(request, {"objectDescribe": describe.listed(found, base(request)), "recentItems": []})
+
+
+async def _describe(request: web.Request) -> web.Response:
+    schema = services(request).org.seen_by(user(request))
+    found = schema.get(request.match_info["sobject"])
+    if found is None:
+        raise not_found()
+    if unchanged := conditions.unchanged(request, schema.made):
+        return unchanged
+    types = await services(request).org.database.read(services(request).org.record_types, found.name)
+    described = describe.sobject(schema, found, base(request), types)
+    return conditions.dated(schema.made, answer(request, described))
 
 
 async def _limits(request: web.Request) -> web.Response:
-    used = services(request).usage.calls
-    shown = {name: {"Max": most, "Remaining": most} for name, most in LIMITS.items()}
-    shown["DailyApiRequests"] = {"Max": DAILY_CALLS, "Remaining": DAILY_CALLS - used}
+    shared = services(request)
+    shown: dict[str, Any] = limits.unused()
+    shown["DailyApiRequests"] = {"Max": shared.usage.most, "Remaining": max(0, shared.usage.most - shared.usage.calls)}
+    shown["DataStorageMB"] = await shared.org.database.read(_data_storage, shared.org)
+    shown |= await shared.org.database.read(shared.jobs.allocations.as_json)
+    shown["FileStorageMB"] = await shared.org.database.read(shared.writes.documents.as_json)
     return answer(request, dict(sorted(shown.items())))
+
+
+def _data_storage(org: Org) -> dict[str, object]:
+    """By the numbers given out, so that it costs nothing: records in the bin and beyond count too."""
+    reader, counted = org.database.reader(), [each for each in org.schema if each.name not in FREE]
+    return limits.data_storage(sum(org.records.next_number(reader, each) for each in counted))
 
 
 async def _record_count(request: web.Request) -> web.Response:
     org = services(request).org
     wanted = [name for name in request.query.get("sObjects", "").split(",") if name]
-    listed = [each for name in wanted if (each := org.schema.get(name))] if wanted else list(org.schema)
+    schema = org.seen_by(user(request))
+    listed = [each for name in wanted if (each := schema.get(name))] if wanted else list(schema)
 
     def counted() -> list[dict[str, object]]:
         reader = org.database.reader()

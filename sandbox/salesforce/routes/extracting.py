@@ -12,14 +12,16 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from sandbox.salesforce import extracts
+from sandbox.salesforce.allocations import EXHAUSTED, QUERIES
 from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Job
 from sandbox.salesforce.routes import downloads
-from sandbox.salesforce.routes.context import VERSION, answer, base, given, services, user
-from sandbox.salesforce.routes.ingesting import ABORTABLE, refused
+from sandbox.salesforce.routes.context import VERSION, Services, answer, base, given, services, user
+from sandbox.salesforce.routes.ingesting import ABORTABLE, listing, refused
 
 KIND = "V2Query"
 BLOCK = 1 << 20
+FIRST_PAGES = 58  # the first version that has them
 PAGES = 5  # result pages told at once
 
 
@@ -46,7 +48,9 @@ async def _create(request: web.Request) -> web.Response:
     operation, soql = body.get("operation"), str(body.get("query", ""))
     if operation not in {"query", "queryAll"}:
         raise refused(f"Unable to parse Job: unexpected value for operation: {operation}")
-    made = extracts.statement(shared.org, soql, deleted=operation == "queryAll")
+    made = extracts.statement(shared.org, soql, user(request), deleted=operation == "queryAll")
+    if not await shared.org.database.write(_allocated, shared):
+        raise refused(EXHAUSTED[QUERIES], "EXCEEDEDQUOTA")
     job = await shared.org.database.write(
         shared.jobs.create,
         kind=KIND,
@@ -63,14 +67,17 @@ async def _create(request: web.Request) -> web.Response:
     return answer(request, job.as_json(short=True))
 
 
+def _allocated(shared: Services) -> bool:
+    with shared.org.database.transaction() as connection:
+        return shared.jobs.allocations.take(connection, QUERIES)
+
+
 async def _info(request: web.Request) -> web.Response:
     return answer(request, (await _job(request)).as_json())
 
 
 async def _list(request: web.Request) -> web.Response:
-    shared = services(request)
-    found = await shared.org.database.read(shared.jobs.listing, KIND, 0, 1_000)
-    return answer(request, {"done": True, "records": [job.as_json() for job in found], "nextRecordsUrl": None})
+    return await listing(request, KIND, "query")
 
 
 async def _abort(request: web.Request) -> web.Response:
@@ -141,6 +148,8 @@ def _pieces(path: Path, header: int, first: int, end: int) -> Iterator[bytes]:
 
 
 async def _pages(request: web.Request) -> web.Response:
+    if float(request.match_info["version"]) < FIRST_PAGES:
+        raise not_found(code_first=True)
     job = await _finished(request)
     locator = request.query.get("locator", "")
     start, root = (_start(locator) if locator else 0), f"{base(request)}/jobs/query/{job.id}"

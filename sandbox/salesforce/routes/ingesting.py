@@ -4,30 +4,25 @@ Owns `/jobs/ingest`. Uploads go to a file as they arrive; nothing in them is loo
 """
 
 import os
-import re
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
 from aiohttp import BodyPartReader, web
 
 from sandbox.salesforce import uploads
+from sandbox.salesforce.allocations import BATCHES, EXHAUSTED, LIMITS
 from sandbox.salesforce.errors import ApiError, not_found
 from sandbox.salesforce.jobs import Job
-from sandbox.salesforce.lines import Lines
+from sandbox.salesforce.results import Results
 from sandbox.salesforce.routes import downloads
-from sandbox.salesforce.routes.context import VERSION, Services, answer, base, given, services, user
+from sandbox.salesforce.routes.context import VERSION, answer, base, given, parsed, services, user
 
 KIND = "V2Ingest"
 OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 OPEN, ABORTABLE = frozenset({"Open"}), frozenset({"Open", "UploadComplete", "InProgress"})
-MOST_UPLOAD = 150_000_000  # bytes
+MOST_UPLOAD = 150_000_000  # bytes, encoded as base64
 MOST_MULTIPART = 100_000  # characters
 PER_LIST = 1_000
-CHUNKS = 50  # stored result chunks sent at once
-UNPROCESSED = 2_000  # rows sent at once
 RESULTS = "successfulResults|failedResults|unprocessedrecords|unprocessedRecords"
 
 TWICE = (  # a second PUT is taken; closing the job then is what fails
@@ -47,6 +42,7 @@ def add_routes(app: web.Application) -> None:
         app.router.add_delete(f"{root}/{{id}}{end}", _delete)
         app.router.add_put(f"{root}/{{id}}/batches{end}", _upload)
         app.router.add_get(f"{root}/{{id}}/{{which:{RESULTS}}}{end}", _results)
+    app.router.add_post("/__admin/bulk", _turn)
 
 
 def refused(text: str, code: str = "INVALIDJOB") -> ApiError:
@@ -71,9 +67,11 @@ async def _created(request: web.Request, body: dict[str, Any]) -> Job:
     operation, name = body.get("operation"), body.get("object")
     if operation not in OPERATIONS:
         raise refused(f"Unable to parse Job: unexpected value for operation: {operation}")
-    if operation == "hardDelete":
+    if operation == "hardDelete" and not await shared.org.database.read(_may_hard_delete, request):
         raise refused("hardDelete requires the Bulk API Hard Delete permission", "FEATURENOTENABLED")
-    sobject = shared.org.schema.get(str(name))
+    if not await shared.org.database.read(lambda: shared.jobs.allocations.left(shared.org.database.reader(), BATCHES)):
+        raise refused(EXHAUSTED[BATCHES], "EXCEEDEDQUOTA")
+    sobject = shared.org.seen_by(user(request)).get(str(name))
     if sobject is None or not sobject.writable:
         raise refused(f"Unable to find object: {name}", "INVALIDENTITY")
     key = body.get("externalIdFieldName")
@@ -99,6 +97,11 @@ async def _created(request: web.Request, body: dict[str, Any]) -> Job:
     )
 
 
+def _may_hard_delete(request: web.Request) -> bool:
+    org = services(request).org
+    return org.access.rights(org.database.reader(), user(request)).hard_delete
+
+
 async def _create_with_content(request: web.Request) -> web.Response:
     parts: dict[str, bytes] = {}
     reader = await request.multipart()
@@ -109,7 +112,7 @@ async def _create_with_content(request: web.Request) -> web.Response:
         raise refused("Multipart message must include a job and a content part")
     if len(parts["content"].decode(errors="replace")) > MOST_MULTIPART:
         raise refused(f"Multipart content is limited to {MOST_MULTIPART} characters")
-    job = await _created(request, orjson.loads(parts["job"]))
+    job = await _created(request, parsed(parts["job"]))
     shared = services(request)
     shared.jobs.path(job).write_bytes(parts["content"])
     job = await shared.org.database.write(shared.jobs.move, job, "UploadComplete", OPEN, uploaded=len(parts["content"]))
@@ -140,7 +143,7 @@ async def _received(request: web.Request, path: Path) -> int:
     with path.open("wb") as file:
         async for block in request.content.iter_chunked(1 << 20):
             size += len(block)
-            if size > MOST_UPLOAD:
+            if size * 4 > MOST_UPLOAD * 3:
                 raise refused("The upload is larger than 150 MB", "CLIENTINPUTERROR")
             file.write(block)
     return size
@@ -169,16 +172,20 @@ async def _info(request: web.Request) -> web.Response:
 
 
 async def _list(request: web.Request) -> web.Response:
+    return await listing(request, KIND, "ingest")
+
+
+async def listing(request: web.Request, kind: str, name: str) -> web.Response:
+    """Jobs of a kind, 1,000 a page. Asked for another `jobType`, or for PK chunking, which no job here has: none."""
     shared = services(request)
-    after = request.query.get("queryLocator", "0")
-    found = await shared.org.database.read(
-        shared.jobs.listing, KIND, int(after) if after.isdigit() else 0, PER_LIST + 1
-    )
-    more = f"{base(request)}/jobs/ingest?queryLocator={found[PER_LIST - 1].number}" if len(found) > PER_LIST else None
-    return answer(
-        request,
-        {"done": more is None, "records": [job.as_json() for job in found[:PER_LIST]], "nextRecordsUrl": more},
-    )
+    none = request.query.get("jobType") not in {None, "", kind} or request.query.get("isPkChunkingEnabled") == "true"
+    locator = request.query.get("queryLocator", "")
+    if locator and not locator.isdigit():
+        raise refused("Invalid locator", "INVALIDLOCATOR")
+    found = [] if none else await shared.org.database.read(shared.jobs.listing, kind, int(locator or 0), PER_LIST + 1)
+    more = f"{base(request)}/jobs/{name}?queryLocator={found[PER_LIST - 1].number}" if len(found) > PER_LIST else None
+    records = [job.as_json() for job in found[:PER_LIST]]
+    return answer(request, {"done": more is None, "records": records, "nextRecordsUrl": more})
 
 
 async def _delete(request: web.Request) -> web.Response:
@@ -187,43 +194,27 @@ async def _delete(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def _turn(request: web.Request) -> web.Response:
+    """Changes the daily limits, and lets jobs and what was used of the limits grow older; for tests."""
+    body, jobs = await given(request), services(request).jobs
+    hours, limits = body.pop("older_by_hours", 0), body
+    if not set(limits) <= set(LIMITS) or not all(isinstance(each, int) for each in (hours, *limits.values())):
+        return answer(request, {"error": f"known are older_by_hours, {', '.join(LIMITS)}, all whole numbers"}, 400)
+    jobs.allocations.limits |= limits
+    await services(request).org.database.write(jobs.age, 3600.0 * hours)
+    return answer(request, jobs.allocations.as_json())
+
+
 async def _results(request: web.Request) -> web.StreamResponse:
     shared, job = services(request), await _job(request)
     which = request.match_info["which"].lower()
     untouched = which == "unprocessedrecords"
-    pieces = _unprocessed(shared, job) if untouched else _recorded(shared, job, which.removesuffix("results"))
-    return await downloads.send(request, shared.org.database, pieces)
-
-
-def _header(shared: Services, job: Job) -> list[str]:
-    path = shared.jobs.path(job)
-    if not path.exists():
+    if not job.uploaded:
         raise not_found(code_first=True)
-    return next(uploads.rows(path, job.delimiter), [])
-
-
-def _line(shared: Services, job: Job, names: list[str]) -> bytes:
-    delimiter = uploads.DELIMITERS[job.delimiter]
-    bare = [f'"{name}"' if re.search(rf'["\n{re.escape(delimiter)}]', name) else name for name in names]
-    return (delimiter.join(bare) + uploads.LINE_ENDINGS[job.line_ending]).encode()
-
-
-def _recorded(shared: Services, job: Job, which: str) -> Iterator[bytes]:
-    extra = ['"sf__Id"', '"sf__Created"' if which == "successful" else '"sf__Error"']
-    delimiter = uploads.DELIMITERS[job.delimiter].encode()
-    yield delimiter.join([*(name.encode() for name in extra), _line(shared, job, _header(shared, job))])
-    after = 0
-    while stored := shared.jobs.results(job, which, after, CHUNKS):
-        after = stored[-1][0]
-        joined = b"".join(lines for _, lines in stored)
-        if joined:
-            yield joined
-
-
-def _unprocessed(shared: Services, job: Job) -> Iterator[bytes]:
-    yield _line(shared, job, _header(shared, job))
-    if job.state in {"Aborted", "Failed"}:
-        lines = Lines([], uploads.DELIMITERS[job.delimiter], uploads.LINE_ENDINGS[job.line_ending])
-        rows = islice(uploads.rows(shared.jobs.path(job), job.delimiter), job.processed + 1, None)
-        while some := list(islice(rows, UNPROCESSED)):
-            yield lines.plain(some).encode()
+    results, alphabetical = Results(shared.org, shared.jobs), bool(shared.switches.bulk_columns_sorted)
+    pieces = (
+        results.unprocessed(job)
+        if untouched
+        else results.recorded(job, which.removesuffix("results"), alphabetical=alphabetical)
+    )
+    return await downloads.send(request, shared.org.database, pieces)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.queries import PAGE, Answer
-from sandbox.salesforce.routes.context import VERSION, answer, base, services
+from sandbox.salesforce.routes.context import VERSION, answer, base, services, user
 
 LEAST_PAGE = 200
 
@@ -44,19 +44,23 @@ async def _first(request: web.Request) -> web.Response:
     soql = request.query.get("q", "")
     if not soql:
         raise ApiError(400, "MALFORMED_QUERY", "A query string has to be specified")
+    caller = user(request)
+    if request.query.get("columns") == "true":
+        return answer(request, await shared.org.database.read(shared.queries.columns, soql, caller))
     version, page, deleted = request.match_info["version"], _page(request), _name(request) == "queryAll"
 
     def run() -> bytes:
-        return _shown(request, shared.queries.run(soql, version, deleted=deleted, page=page))
+        return _shown(request, shared.queries.run(soql, version, deleted=deleted, page=page, user=caller))
 
     return answer(request, orjson.Fragment(await shared.org.database.read(run)))
 
 
 async def _next(request: web.Request) -> web.Response:
     shared = services(request)
+    caller = user(request)
     locator, version, page = request.match_info["locator"], request.match_info["version"], _page(request)
 
     def run() -> bytes:
-        return _shown(request, shared.queries.more(locator, version, page))
+        return _shown(request, shared.queries.more(locator, version, page, caller))
 
     return answer(request, orjson.Fragment(await shared.org.database.read(run)))

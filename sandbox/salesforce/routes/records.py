@@ -9,10 +9,13 @@ from aiohttp import web
 
 from sandbox.salesforce import ids
 from sandbox.salesforce.errors import ApiError, RowError, not_found
-from sandbox.salesforce.routes.context import VERSION, answer, base, given, services, user
+from sandbox.salesforce.routes import conditions, contents, related
+from sandbox.salesforce.routes.context import VERSION, allows_duplicates, answer, base, given, services, user
 from sandbox.salesforce.rows import Outcome
 from sandbox.salesforce.schema import Field, SObject
 from sandbox.salesforce.soql.results import address, attributes, shown
+
+FIRST_TO_TELL = 46.0  # version whose upserts answer with a body when they update
 
 
 def add_routes(app: web.Application) -> None:
@@ -35,7 +38,7 @@ def as_api_error(error: RowError) -> ApiError:
 
 
 def _sobject(request: web.Request) -> SObject:
-    found = services(request).org.schema.get(request.match_info["sobject"])
+    found = services(request).org.seen_by(user(request)).get(request.match_info["sobject"])
     if found is None:
         raise not_found()
     return found
@@ -43,8 +46,15 @@ def _sobject(request: web.Request) -> SObject:
 
 async def _write(request: web.Request, operation: str, record: dict[str, Any], key: Field | None = None) -> Outcome:
     shared = services(request)
-    sobject = shared.writes.sobject(request.match_info["sobject"])
-    outcomes = await shared.org.database.write(shared.writes.run, operation, [(sobject, record)], user(request), key)
+    sobject = shared.writes.sobject(request.match_info["sobject"], user(request))
+    outcomes = await shared.org.database.write(
+        shared.writes.run,
+        operation,
+        [(sobject, record)],
+        user(request),
+        key,
+        allow_duplicates=allows_duplicates(request),
+    )
     outcome = outcomes[0]
     if outcome.error is not None:
         if (
@@ -68,7 +78,11 @@ async def _exists(request: web.Request, sobject: SObject, identity: str) -> bool
 
 
 async def _create(request: web.Request) -> web.Response:
-    outcome = await _write(request, "insert", await given(request))
+    if request.content_type.startswith("multipart/"):
+        record = await contents.received(request, _sobject(request).name)
+    else:
+        record = await given(request)
+    outcome = await _write(request, "insert", record)
     made = answer(request, {"id": outcome.id, "success": True, "errors": []}, 201)
     made.headers["Location"] = f"{base(request)}/sobjects/{request.match_info['sobject']}/{outcome.id}"
     return made
@@ -84,7 +98,8 @@ async def _shown(request: web.Request, sobject: SObject, text: str) -> web.Respo
     if identity is None:
         raise not_found()
     names = [name for name in request.query.get("fields", "").split(",") if name] or list(sobject.fields)
-    wanted = list(dict.fromkeys(["Id", "IsDeleted", *names] if sobject.get("IsDeleted") else ["Id", *names]))
+    begun = [name for name in ("Id", "IsDeleted", "SystemModstamp") if sobject.get(name)]
+    wanted = list(dict.fromkeys([*begun, *names]))
     found = await shared.org.database.read(shared.writes.fetch, sobject, [identity], wanted, live=False)
     stored = found.get(identity)
     if stored is None:
@@ -92,7 +107,14 @@ async def _shown(request: web.Request, sobject: SObject, text: str) -> web.Respo
     if stored.get("IsDeleted") == 1:
         raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
     record: dict[str, Any] = {"attributes": attributes(sobject, request.match_info["version"], identity)}
-    return answer(request, record | as_record(sobject, stored | {"Id": identity}, names))
+    modified = stored.get("SystemModstamp")
+    if modified is None:
+        return answer(request, record | as_record(sobject, stored | {"Id": identity}, names))
+    known = conditions.tag(identity, modified) if sobject.name in conditions.TAGGED else None
+    if unchanged := conditions.unchanged(request, conditions.instant(modified), known):
+        return unchanged
+    shown = answer(request, record | as_record(sobject, stored | {"Id": identity}, names))
+    return conditions.dated(conditions.instant(modified), shown, known)
 
 
 def as_record(sobject: SObject, stored: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -108,12 +130,27 @@ def as_record(sobject: SObject, stored: dict[str, Any], names: list[str]) -> dic
     return record
 
 
+async def _check(request: web.Request) -> None:
+    """Obeys the conditions of a write."""
+    sobject, identity = _sobject(request), ids.long(request.match_info["id"])
+    if not conditions.conditional(request) or identity is None or sobject.get("SystemModstamp") is None:
+        return
+    shared = services(request)
+    stored = await shared.org.database.read(shared.writes.fetch, sobject, [identity], ["SystemModstamp"])
+    if identity in stored:
+        modified = stored[identity]["SystemModstamp"]
+        known = conditions.tag(identity, modified) if sobject.name in conditions.TAGGED else None
+        conditions.check(request, conditions.instant(modified), known)
+
+
 async def _update(request: web.Request) -> web.Response:
+    await _check(request)
     await _write(request, "update", {**await given(request), "Id": request.match_info["id"]})
     return web.Response(status=204)
 
 
 async def _delete(request: web.Request) -> web.Response:
+    await _check(request)
     await _write(request, "delete", {"Id": request.match_info["id"]})
     return web.Response(status=204)
 
@@ -130,6 +167,8 @@ def _choices(request: web.Request, sobject: SObject, found: list[str]) -> web.Re
 
 
 async def _get_by_key(request: web.Request) -> web.Response:
+    if found_there := await related.followed(request, _sobject(request)):
+        return found_there
     sobject, found = await _matching(request)
     if not found:
         raise not_found()
@@ -147,6 +186,10 @@ async def _upsert(request: web.Request) -> web.Response:
         raise ApiError(400, "INVALID_FIELD", text, fields=(key.name,))
     outcome = await _write(request, "upsert", {**record, key.name: request.match_info["value"]}, key)
     body: dict[str, Any] = {"id": outcome.id, "success": True, "errors": [], "created": outcome.created}
+    if float(request.match_info["version"]) < FIRST_TO_TELL:
+        if not outcome.created:
+            return web.Response(status=204)
+        del body["created"]
     return answer(request, body, 201 if outcome.created else 200)
 
 

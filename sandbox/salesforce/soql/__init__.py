@@ -1,5 +1,5 @@
-"""SOQL: `tokens` and `syntax` read it, `statement` turns it into SQL, `results` turns rows into records.
+"""SOQL: `tokens` and `syntax` read it, `joins`, `dates` and `statement` turn it into SQL, `results` rows into records.
 
-A subset: SELECT with one parent hop, COUNT() and GROUP BY, WHERE, ORDER BY, LIMIT, OFFSET. No child subqueries,
-semi-joins, TYPEOF or functions beyond COUNT, COUNT_DISTINCT, MIN, MAX, SUM, AVG.
+Parents up to five levels, children by sub-select, semi-joins, aggregates, date functions and literals. No TYPEOF, no
+GROUP BY ROLLUP or CUBE, no geolocation, no SOSL.
 """

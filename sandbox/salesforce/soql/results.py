@@ -42,6 +42,8 @@ class Shape:
     def __init__(self, statement: Statement, version: str) -> None:
         self._statement, self._version = statement, version
         self._aggregate = statement.query.aggregate
+        walked = (join for output in statement.outputs if output.join for join in output.join.chain)
+        self._joins = list({join.path: join for join in walked}.values())
 
     @property
     def selected(self) -> list[str]:
@@ -49,8 +51,7 @@ class Shape:
         found = [each for output in self._statement.outputs for each in columns(output)]
         if self._aggregate:
             return found
-        parents = [f"p{place}.Id" for place in range(len(self._statement.parents))]
-        return ["t.Id", *parents, *found]
+        return ["t.Id", *(join.identity for join in self._joins), *found]
 
     def records(self, rows: Sequence[Sequence[Any]]) -> list[Record]:
         """The records of these rows, in the order of SELECT."""
@@ -63,24 +64,27 @@ class Shape:
         return record
 
     def _record(self, row: Sequence[Any]) -> Record:
-        statement = self._statement
-        record: Record = {"attributes": attributes(statement.sobject, self._version, row[0])}
-        parents = {
-            relationship: None if identity is None else {"attributes": attributes(parent, self._version, identity)}
-            for (relationship, parent), identity in zip(statement.parents, row[1:], strict=False)
-        }
-        at = 1 + len(parents)
+        statement, version = self._statement, self._version
+        record: Record = {"attributes": attributes(statement.sobject, version, row[0])}
+        at = 1 + len(self._joins)
+        parents = self._parents(row[1:at]) if self._joins else {}
         for output in statement.outputs:
             width = len(output.field.parts) or 1
             value = self._value(output.field, row[at : at + width])
             at += width
-            if len(output.path) == 1:
-                record[output.path[0]] = value
-            else:
-                parent = record.setdefault(output.path[0], parents[output.path[0]])
-                if parent is not None:
-                    parent[output.path[1]] = value
+            node: Record | None = record
+            for depth in range(1, len(output.path)):
+                if node is not None:
+                    node = node.setdefault(output.path[depth - 1], parents[output.path[:depth]])
+            if node is not None:
+                node[output.path[-1]] = value
         return record
+
+    def _parents(self, identities: Sequence[str | None]) -> dict[tuple[str, ...], Record | None]:
+        return {
+            join.path: {"attributes": attributes(join.named(identity), self._version, identity)} if identity else None
+            for join, identity in zip(self._joins, identities, strict=True)
+        }
 
     @staticmethod
     def _value(field: Field, values: Sequence[Any]) -> Any:

@@ -3,18 +3,16 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sandbox.salesforce.soql import dates
 from sandbox.salesforce.soql.tokens import Token, malformed, split, unquoted
 
-FUNCTIONS = {
-    "count": "COUNT",
-    "count_distinct": "COUNT_DISTINCT",
-    "min": "MIN",
-    "max": "MAX",
-    "sum": "SUM",
-    "avg": "AVG",
-}
+AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG"})
+SHOWN = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY"})  # which leave a value as it is, here
+FUNCTIONS = AGGREGATES | SHOWN | {"FIELDS"} | dates.FUNCTIONS.keys()
 COMPARISONS = {"=", "!=", "<>", "<", "<=", ">", ">="}
 END_OF_CONDITION = {"group", "having", "order", "limit", "offset", "with", "for", "all", "using"}
+WITH = {"security_enforced", "user_mode", "system_mode"}
+FOR = {"view", "reference", "update"}
 
 
 class Path(NamedTuple):
@@ -25,12 +23,17 @@ class Path(NamedTuple):
 
 
 class Call(NamedTuple):
-    """An aggregate, `argument` is None for `COUNT()`; `alias` is its name in the answer."""
+    """A function, `argument` is None for `COUNT()`; `alias` is its name in the answer."""
 
     function: str
     argument: Path | None
     alias: str | None
     at: int
+
+    @property
+    def aggregate(self) -> bool:
+        """Whether it makes one value of many."""
+        return self.function in AGGREGATES
 
 
 class Literal(NamedTuple):
@@ -42,11 +45,15 @@ class Literal(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """`left operator right`; the operator is one of the comparisons, `like`, `in`, `not in`, `includes` or `excludes`."""
+    """`left operator right`; the operator is one of the comparisons, `like`, `in`, `not in`, `includes` or `excludes`.
+
+    With `query`, the values are those that another query selects.
+    """
 
     left: Path | Call
     operator: str
     right: tuple[Literal, ...]
+    query: "Query | None" = None
 
 
 class Logical(NamedTuple):
@@ -71,30 +78,32 @@ class Order(NamedTuple):
 class Query:
     """A whole query."""
 
-    fields: list[Path | Call]
+    fields: "list[Path | Call | Query]"
     sobject: Token
     where: Condition | None = None
-    group: list[Path] = field(default_factory=list)
+    group: list[Path | Call] = field(default_factory=list)
     having: Condition | None = None
     order: list[Order] = field(default_factory=list)
     limit: int | None = None
     offset: int = 0
     all_rows: bool = False
+    alias: str | None = None
 
     @property
     def counting(self) -> bool:
         """Whether it is `SELECT COUNT() FROM …`, which has no records in its answer."""
-        return len(self.fields) == 1 and isinstance(self.fields[0], Call) and self.fields[0].argument is None
+        only = self.fields[0]
+        return len(self.fields) == 1 and isinstance(only, Call) and only.function == "COUNT" and only.argument is None
 
     @property
     def aggregate(self) -> bool:
         """Whether the rows of the answer are no records."""
-        return bool(self.group) or any(isinstance(each, Call) for each in self.fields)
+        return bool(self.group) or any(isinstance(each, Call) and each.aggregate for each in self.fields)
 
 
 def parse(soql: str) -> Query:
     """The tree of a query; raises ApiError with MALFORMED_QUERY."""
-    return _Parser(split(soql)).query()
+    return _Parser(split(soql)).whole()
 
 
 class _Parser:
@@ -137,6 +146,12 @@ class _Parser:
 
     # -- grammar ------------------------------------------------------------------------------------------------
 
+    def whole(self) -> Query:
+        query = self.query()
+        if self._next.kind != "end":
+            raise self._unexpected()
+        return query
+
     def query(self) -> Query:
         self._expect("select")
         fields = [self._selected()]
@@ -145,9 +160,12 @@ class _Parser:
         self._expect("from")
         query = Query(fields, self._name())
         if self._next.kind == "name" and self._next.text.lower() not in END_OF_CONDITION | {"where"}:
-            self._take()  # an alias of the object, which only a longer query would use
+            query.alias = self._take().text.lower()
+        if self._skip("using", "scope"):
+            self._name()
         if self._skip("where"):
             query.where = self._condition()
+        self._modes(query)
         self._grouping(query)
         if self._skip("order", "by"):
             query.order = [self._order()]
@@ -157,16 +175,23 @@ class _Parser:
             query.limit = self._whole()
         if self._skip("offset"):
             query.offset = self._whole()
-        query.all_rows = self._skip("all", "rows")
-        if self._next.kind != "end":
+        if self._skip("for") and self._take().text.lower() not in FOR:
+            self._at -= 1
             raise self._unexpected()
+        query.all_rows = self._skip("all", "rows")
         return query
+
+    def _modes(self, query: Query) -> None:
+        del query  # all users may see all records here
+        if self._skip("with") and self._take().text.lower() not in WITH:
+            self._at -= 1
+            raise self._unexpected()
 
     def _grouping(self, query: Query) -> None:
         if self._skip("group", "by"):
-            query.group = [self._path()]
+            query.group = [self._operand()]
             while self._skip(","):
-                query.group.append(self._path())
+                query.group.append(self._operand())
         if self._skip("having"):
             query.having = self._condition()
 
@@ -187,15 +212,19 @@ class _Parser:
 
     def _call(self) -> Call:
         token = self._take()
-        function = FUNCTIONS.get(token.text.lower())
-        if function is None and token.text.lower() != "fields":
+        function = token.text.upper()
+        if function not in FUNCTIONS:
             raise malformed(f"unexpected token: '{token.text}'")
         self._expect("(")
         argument = None if self._is(")") else self._path()
         self._expect(")")
-        return Call(function or "FIELDS", argument, None, token.at)
+        return Call(function, argument, None, token.at)
 
-    def _selected(self) -> Path | Call:
+    def _selected(self) -> Path | Call | Query:
+        if self._skip("("):
+            query = self.query()
+            self._expect(")")
+            return query
         operand = self._operand()
         named = self._next.kind == "name" and not self._is("from")
         if isinstance(operand, Call) and named:
@@ -243,6 +272,11 @@ class _Parser:
         if operator == "not":
             self._expect("in")
             operator = "not in"
+        if operator in {"in", "not in"} and self._is("(", "select"):
+            self._expect("(")
+            query = self.query()
+            self._expect(")")
+            return Comparison(left, operator, (), query)
         if operator in {"in", "not in", "includes", "excludes"}:
             return Comparison(left, operator, self._list())
         if operator not in COMPARISONS | {"like"}:

@@ -1,0 +1,34 @@
+"""The standard objects of the sandbox org, and the custom fields it starts with.
+
+Owns data only: adding an object or a field is a line in one of these modules. Labels, lengths and flags follow real
+describes where the reference has them; the choice of fields is the usual set of a Sales Cloud org, not all of it.
+"""
+
+from sandbox.salesforce.catalogue import activities, files, people, sales, setup
+from sandbox.salesforce.custom import custom
+from sandbox.salesforce.schema import Field, Schema
+
+
+def custom_fields() -> dict[str, list[Field]]:
+    """The custom fields of an org that is ready for Carryover, by object."""
+    both = [
+        custom("VP_Id__c", "Text", label="VP Id", length=64, unique=True, external_id=True, case_sensitive=True),
+        custom("VP_Source__c", "Text", length=64),
+        custom("VP_Created_At__c", "DateTime"),
+        custom("VP_Modified_At__c", "DateTime"),
+        custom("VP_Run_Id__c", "Text", length=64),
+        custom("VP_Deleted_At__c", "DateTime"),
+    ]
+    contact = [
+        custom("MRN__c", "Text", length=64),
+        custom("Gender__c", "Text", length=40),
+        custom("Preferred_Name__c", "Text", length=80),
+        custom("Referral_Source__c", "Text", length=255),
+    ]
+    account = [custom("NPI__c", "Text", length=20), custom("Tax_Id__c", "Text", length=32)]
+    return {"Account": both + account, "Contact": both + contact}
+
+
+def standard() -> Schema:
+    """A schema with the standard objects only."""
+    return Schema(each for module in (people, activities, sales, files, setup) for each in module.objects())

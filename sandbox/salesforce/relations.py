@@ -1,0 +1,88 @@
+"""The direct relation that Salesforce makes by itself between a contact and its account.
+
+Owns that rule, and the refusals that protect such a row. Called by `rows` after contacts and before relations are
+written, when the org lets contacts have several accounts. Source of fact: the Object Reference on AccountContactRelation;
+the texts of the refusals are unverified.
+"""
+
+import sqlite3
+
+from sandbox.salesforce import ids
+from sandbox.salesforce.chunk import Write
+from sandbox.salesforce.records import Records
+from sandbox.salesforce.schema import Schema
+
+RELATION = "AccountContactRelation"
+
+
+class Relations:
+    """The relations of one org."""
+
+    def __init__(self, schema: Schema, records: Records) -> None:
+        self._schema, self._records = schema, records
+
+    def contacts_written(self, connection: sqlite3.Connection, write: Write) -> None:
+        """Makes, moves or removes the direct relations of the contacts of a chunk."""
+        if "AccountId" not in write.stored:
+            return
+        rows = write.lasting((*write.new, *write.known))
+        moved = [row for row in rows if write.given("AccountId", row) or write.clears("AccountId", row)]
+        identities = {write.ids[row]: write.given("AccountId", row) for row in moved}
+        old = [row for row in write.known if row in moved]
+        found = self._records.select(
+            connection,
+            RELATION,
+            ("Id", "ContactId", "AccountId", "IsDirect"),
+            "ContactId",
+            [write.ids[row] for row in old],
+            live=True,
+        )
+        for identity, contact, account, direct in list(found):
+            if account == identities[contact]:
+                connection.execute("UPDATE AccountContactRelation SET IsDirect = 1 WHERE Id = ?", (identity,))
+                del identities[contact]
+            elif direct:
+                connection.execute("UPDATE AccountContactRelation SET IsDeleted = 1 WHERE Id = ?", (identity,))
+        self._add(connection, {str(key): value for key, value in identities.items() if value}, write)
+
+    def _add(self, connection: sqlite3.Connection, pairs: dict[str, str], write: Write) -> None:
+        sobject = self._schema.of(RELATION)
+        number = self._records.next_number(connection, sobject)
+        names = ("seq", "Id", "ContactId", "AccountId", "IsDirect", "CreatedById", "LastModifiedById")
+        stamps = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
+        made = [
+            (
+                each,
+                ids.make(sobject.prefix, each),
+                contact,
+                account,
+                1,
+                write.user,
+                write.user,
+                *[write.at] * len(stamps),
+            )
+            for each, (contact, account) in enumerate(pairs.items(), number)
+        ]
+        self._records.insert(connection, sobject, (*names, *stamps), made)
+
+    def before(self, connection: sqlite3.Connection, write: Write) -> None:
+        """Refuses a second relation of the same two, and the delete of a direct one."""
+        if write.operation == "delete":
+            wanted = [write.ids[row] for row in write.lasting(write.known)]
+            direct = dict(self._records.select(connection, RELATION, ("Id", "IsDirect"), "Id", wanted, live=True))
+            for row in write.lasting(write.known):
+                if direct.get(write.ids[row]):
+                    text = (
+                        "You can't delete a direct account-contact relationship. Change the contact's account instead."
+                    )
+                    write.refuse(row, "FIELD_INTEGRITY_EXCEPTION", text)
+            return
+        contacts = [write.given("ContactId", row) for row in write.lasting(write.new)]
+        found = self._records.select(connection, RELATION, ("ContactId", "AccountId"), "ContactId", contacts, live=True)
+        taken = set(found)
+        for row in write.lasting(write.new):
+            pair = (write.given("ContactId", row), write.given("AccountId", row))
+            if pair in taken:
+                text = "There's already a relationship between this account and contact."
+                write.refuse(row, "DUPLICATE_VALUE", text)
+            taken.add(pair)
