@@ -17,6 +17,7 @@ from sandbox.salesforce.chunk import CHUNK, Outcome, Write, present
 from sandbox.salesforce.columns import Column
 from sandbox.salesforce.errors import RowError
 from sandbox.salesforce.events import Activities
+from sandbox.salesforce.grants import ASSIGNMENT, FIELDS, Grants
 from sandbox.salesforce.products import Products
 from sandbox.salesforce.records import MODIFIED, Records
 from sandbox.salesforce.recycling import RecycleBin
@@ -42,6 +43,7 @@ class Rows:
         self.rules = Rules(schema, records)
         self._relations = Relations(schema, records)
         activities, products = Activities(schema, records, settings), Products(schema, records)
+        grants = Grants(schema, records)
         self.before: dict[str, Behaviour] = {  # what an object does by itself, by object
             "Event": activities.before,
             "Task": activities.before,
@@ -49,6 +51,8 @@ class Rows:
             "PricebookEntry": products.entries,
             "OpportunityLineItem": products.items,
             RELATION: self._relations.before,
+            FIELDS: grants.fields,
+            ASSIGNMENT: grants.assignments,
         }
 
     def apply(self, connection: sqlite3.Connection, write: Write) -> list[Outcome]:
