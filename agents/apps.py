@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +38,7 @@ from transport.publisher import Publisher
 
 STAGES: Final = ("ingest", "resolve", "deliver")
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
+_MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
 _DELIVER_WINDOW: Final = 5000
 _DELIVER_BATCH: Final = _DELIVER_WINDOW // 2  # while one flies the next one gathers
 
@@ -106,7 +107,7 @@ class _Parts:
         self._tables.append(table)
         return table
 
-    def app(self, *, window_records: int = 4000) -> App:
+    def app(self, *, window_records: int = 4000, order: Sequence[str] = ()) -> App:
         setup = self.setup
         return create(
             setup.catalogue.group(self.stage),
@@ -115,6 +116,7 @@ class _Parts:
             worker=setup.worker,
             data_dir=setup.data_dir / "faust",
             window_records=window_records,
+            order=order,
             **(setup.overrides or {}),
         )
 
@@ -153,9 +155,11 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
         poll=timedelta(seconds=setup.poll_seconds),
     )
     mapper = Map(parts.outputs, {name: compile_plan(setup.document, name) for name in objects})
-    app = parts.app()
+    # The map names parents before children: children whose parents are in needn't wait.
+    sources = [names.vp(name) for name in objects]
+    app = parts.app(window_records=_MAP_WINDOW, order=[names.extract, *sources])
     _register(app, "extract", extraction, names.extract)
-    _register(app, "map", mapper, *(names.vp(name) for name in objects), names.replay)
+    _register(app, "map", mapper, *sources, names.replay)
     _background(app, extraction.tick)
     return app
 
@@ -210,8 +214,9 @@ def deliver(
         records,
         {name: compile_comparison(document, name) for name in document.objects},
         {name: _lookups(document, name) for name in document.objects},
+        lambda: gate.open() and any(load.busy for load in loads.values()),
     )
-    app = parts.app(window_records=_DELIVER_WINDOW)
+    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(name) for name in names.sobjects])
     for sobject, load in loads.items():
         _register(app, f"load.{sobject}", load, names.sf(sobject))
         _background(app, load.tick)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from agents.rowstate import Origin
 from topics.messages import Ready
 from transport.chunk import Chunk
+
+COMPANY: Final = 200
+"""So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
 
 Operation: TypeAlias = Literal["upsert", "update", "delete"]
 Key: TypeAlias = tuple[str, str]  # reference, facet
@@ -98,7 +101,8 @@ class Lane:
     recalled: dict[Key, Recalled] = field(default_factory=dict)
     recalled_rows: dict[str, int] = field(default_factory=dict)
     ready: bool = False
-    first_queued: float = 0.0
+    waiting_since: float = 0.0
+    _looked_at: int = 0
 
     def offer(self, item: Item) -> list[Item]:
         """Takes ``item`` in.
@@ -124,15 +128,28 @@ class Lane:
             del self.queued[item.key]
             item.origin = waiting.origin
         if not self.queued:
-            self.first_queued = time.monotonic()
+            self._wait(time.monotonic())
         self.queued[item.key] = item
         return [waiting] if waiting is not None else []
 
     def due(self, now: float, idle_seconds: float, full: int) -> bool:
-        """Whether a batch should leave: a full one, or what there is when nothing flies and the oldest has waited."""
+        """Whether a batch should leave: a full one, or what there is when nothing flies, they have waited, and few have joined them meanwhile.
+
+        While rows stream in, the wait starts over; a full batch ends it.
+        """
         if not self.ready or not self.queued:
             return False
-        return len(self.queued) >= full or (self.batches == 0 and now - self.first_queued >= idle_seconds)
+        if len(self.queued) >= full:
+            return True
+        if self.batches or now - self.waiting_since < idle_seconds:
+            return False
+        if len(self.queued) - self._looked_at < COMPANY:
+            return True
+        self._wait(now)
+        return False
+
+    def _wait(self, now: float) -> None:
+        self.waiting_since, self._looked_at = now, len(self.queued)
 
     def candidates(self, now: float) -> Iterable[Item]:
         """Waiting items that may leave: one of each row of which nothing flies, none that is to wait before it is tried again."""
@@ -148,7 +165,7 @@ class Lane:
             del self.queued[item.key]
             self.flying[item.row["reference"]] = item
         self.batches += 1
-        self.first_queued = time.monotonic()
+        self._wait(time.monotonic())
 
     def land(self, items: Collection[Item]) -> None:
         """Takes a settled batch out of the air; its items are finished or offered again by the caller."""

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -39,6 +39,7 @@ _TICK_SECONDS: Final = 0.2
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _PAUSE_MOST: Final = 30.0
 _CACHE: Final = 50_000
+_YIELD_SECONDS: Final = 2.0  # for so long at most rows on their way in go before a look at rows that are in
 
 
 @dataclass(eq=False)
@@ -69,6 +70,7 @@ class Verify:
         source: reads records of ``vp.*``.
         comparisons: by object.
         lookups: by object, its lookup columns with the Salesforce object and the external id that each leads to.
+        loading: whether rows are on their way in, in this process: they go first.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Verify:
         source: SourceRecords,
         comparisons: Mapping[str, Comparison],
         lookups: Mapping[str, Sequence[Lookup]],
+        loading: Callable[[], bool] = lambda: False,
     ) -> None:
         self._outputs = outputs
         self._salesforce = salesforce
@@ -85,6 +88,7 @@ class Verify:
         self._source = source
         self._comparisons = comparisons
         self._lookups = lookups
+        self._loading = loading
         self._references: dict[str, str] = {}
         self._again: dict[str, Check] = {}
         self._reading = asyncio.Lock()
@@ -107,12 +111,20 @@ class Verify:
         checks = [Check(operation, chunk, ticket) for operation in landed.values()]
         for _ in checks:
             ticket.take()
+        await self._yield(chunk)
         await self._verify(checks)
         ticket.settle()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         """Leaves the one landing unverified: it stays visible as such."""
         log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
+
+    async def _yield(self, chunk: Chunk) -> None:
+        """Lets loading have the process: what is verified a little later is as well verified, and often was overtaken meanwhile."""
+        until = time.monotonic() + _YIELD_SECONDS
+        while self._loading() and time.monotonic() < until:
+            await asyncio.sleep(_TICK_SECONDS)
+            chunk.assignment.check()
 
     def _overtaken(self, own: str, landed: dict[str, Operation]) -> None:
         """A newer landing, or the end, of a row makes a check of what it was before meaningless."""

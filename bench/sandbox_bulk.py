@@ -124,12 +124,14 @@ def _finished(http: httpx.Client, job: str) -> dict[str, Any]:
         time.sleep(0.1)
 
 
-def measure(rows: int, *, more: int = 10) -> dict[str, Any]:
-    """Everything this module measures, at `rows` and at `more` times as many; ratios are the caller's to judge."""
+def measure(rows: int, *, rounds: int = 5, more: int = 10) -> dict[str, Any]:
+    """Everything this module measures: `rounds` of both sides in turn at `rows`, and memory at `more` times as many.
+
+    A processor's speed changes from minute to minute here: what is told is the ratio within each round.
+    """
     with tempfile.TemporaryDirectory(prefix="carryover-bench-") as folder:
         small, large = Path(folder) / "small.csv", Path(folder) / "large.csv"
         upload(small, rows)
-        least = min(bare(small) for _ in range(3))
-        ingested = ingest(small, rows)
+        turns = [{"least": bare(small), "ingest": ingest(small, rows)} for _ in range(rounds)]
         upload(large, rows * more)
-        return {"least": least, "ingest": ingested, "large": ingest(large, rows * more)}
+        return {"turns": turns, "large": ingest(large, rows * more)}

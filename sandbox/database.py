@@ -44,6 +44,8 @@ class Database:
         self._together: contextvars.ContextVar[bool] = contextvars.ContextVar("together", default=False)
         self._alone: asyncio.Event | None = None  # set when the transaction ends that everybody else waits for
         self._nested = False
+        self._free = threading.Event()  # set while nobody writes together
+        self._free.set()
         self._writer = self._open()
         self._write_name = f"{path.stem}-write"
         self._write_thread = ThreadPoolExecutor(1, self._write_name)
@@ -73,6 +75,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The writing connection inside one transaction: committed when the block ends, rolled back when it raises."""
+        if not threading.current_thread().name.startswith(self._write_name):
+            self._free.wait()
         with self._lock:
             nested = self._nested
             self._writer.execute("SAVEPOINT nested" if nested else "BEGIN IMMEDIATE")
@@ -125,12 +129,14 @@ class Database:
         with self._lock:
             self._writer.execute("BEGIN IMMEDIATE")
             self._nested = True
+            self._free.clear()
 
     def _end_together(self, outcome: str) -> None:
         with self._lock:
             if self._nested:
                 self._nested = False
                 self._writer.execute(outcome)
+                self._free.set()
             self._tell()
 
     async def read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -16,8 +16,8 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, Wri
 _MARK: Final = b"\xff\xffmark"
 _FORM: Final = struct.Struct(">qq")
 # A worker has a file for each table and partition it owns: what each may hold in memory has to be little.
-_WRITE_BUFFER: Final = 2 << 20
-_BLOCKS: Final = Cache(32 << 20)  # shared by all files of the process
+_WRITE_BUFFER: Final = 1 << 20
+_BLOCKS: Final = Cache(8 << 20)  # shared by all files of the process
 
 
 UNTRUSTED: Final = -1
@@ -52,6 +52,7 @@ class Store:
         blocks = BlockBasedOptions()
         blocks.set_block_cache(_BLOCKS)
         blocks.set_bloom_filter(10, block_based=False)  # most keys that are asked for are new
+        blocks.set_cache_index_and_filter_blocks(True)
         options.set_block_based_table_factory(blocks)
         try:
             return Rdict(str(self._path), options)

@@ -152,6 +152,7 @@ class Consumer(driver.Consumer):
 
     async def _drain_messages(self, fetcher: Any) -> None:
         stopped, fetcher_stopped = self._stopped.is_set, fetcher._stopped.is_set
+        ranks = {topic: rank for rank, topic in enumerate(self.app.order)}
         try:
             while not (stopped() or fetcher_stopped()):
                 self._room.clear()
@@ -162,7 +163,7 @@ class Consumer(driver.Consumer):
                         await asyncio.wait_for(self._room.wait(), _FETCH_TIMEOUT)
                     continue
                 fetched = await self._thread.getmany(cast("Any", wanted), timeout=_FETCH_TIMEOUT)
-                for tp, records in fetched.items():
+                for tp, records in sorted(fetched.items(), key=lambda one: ranks.get(one[0].topic, len(ranks))):
                     if assignment is self.current:
                         await self._deliver(assignment, TopicPartition(*tp), records)
                 await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from sandbox.salesforce.chunk import Write, present
 from sandbox.salesforce.errors import RowError
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.schema import Field, Schema, folded
-from sandbox.salesforce.values import CLEAR
+from sandbox.salesforce.values import CLEAR, Filled
 
 
 class Checks:
@@ -56,6 +56,8 @@ class Checks:
         absent: dict[int, list[str]] = {}
         for name in required:
             given = write.stored.get(name)
+            if isinstance(given, Filled):
+                continue
             for row in write.new:
                 if given is None or given[row] is None or given[row] is CLEAR:
                     absent.setdefault(row, []).append(name)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sandbox.salesforce.columns import Column
 from sandbox.salesforce.errors import RowError
 from sandbox.salesforce.schema import Field, SObject
-from sandbox.salesforce.values import CLEAR, Errors
+from sandbox.salesforce.values import CLEAR, Errors, Filled
 
 CHUNK = 200  # rows that Salesforce handles at once
 
@@ -61,9 +61,10 @@ class Write:
 
     def put(self, name: str, row: int, value: Any) -> None:
         """Sets a value that the server works out."""
-        if name not in self.stored:
-            self.stored[name] = [None] * self.total
-        self.stored[name][row] = value
+        cells = self.stored.get(name)
+        if cells is None or isinstance(cells, Filled):  # which may stop being that
+            cells = self.stored[name] = list(cells or [None] * self.total)
+        cells[row] = value
 
     def refuse(self, row: int, code: str, text: str, *fields: str) -> None:
         """Refuses a row, unless it is refused already."""
@@ -76,4 +77,6 @@ class Write:
 
 def present(values: Iterable[Any]) -> set[Any]:
     """The values that say something."""
+    if isinstance(values, Filled):
+        return set(values)
     return {value for value in values if value is not None and value is not CLEAR}

@@ -57,6 +57,7 @@ class Ingest:
             raise JobError(f"InvalidBatch : Field name not found : {job.key}")
         self._parents = [column.field.name for column in self._columns if column.field.cascade]
         self._ahead: list[list[list[str]]] = []  # chunks that were read but not written yet
+        self._unreadable: JobError | None = None
         self._holds, self._patient = bool(switches.bulk_chunk_seconds), True
         for _ in islice(self._rows, job.processed):
             pass  # done before a restart
@@ -76,8 +77,7 @@ class Ingest:
         same chunks come again.
         """
         began = time.perf_counter()
-        while len(self._ahead) < most and (rows := list(islice(self._rows, CHUNK))):
-            self._ahead.append(rows)
+        self._read(most)
         some = self._ahead[:most]
         if not some:
             return None
@@ -101,6 +101,16 @@ class Ingest:
         refused, written = failed - job.failed, processed - job.processed - (failed - job.failed)
         job.processed, job.failed, job.milliseconds = processed, failed, spent
         return Progress(written, refused)
+
+    def _read(self, most: int) -> None:
+        """Reads until so many chunks are ahead; where the file cannot be read, the rows before still count."""
+        try:
+            while len(self._ahead) < most and (rows := list(islice(self._rows, CHUNK))):
+                self._ahead.append(rows)
+        except JobError as error:
+            self._unreadable = error
+        if self._unreadable is not None and not self._ahead:
+            raise self._unreadable
 
     def _allocate(self, connection: sqlite3.Connection, processed: int, *, first: bool) -> bool:
         """Counts the next 10,000 rows, and the parent batch of the job with its first.

@@ -13,7 +13,7 @@ from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.records import MOST_VALUES
 from sandbox.salesforce.schema import Schema
-from sandbox.salesforce.soql import syntax
+from sandbox.salesforce.soql import described, syntax
 from sandbox.salesforce.soql.results import Record, Shape
 from sandbox.salesforce.soql.statement import Statement, translate, translate_children
 
@@ -53,6 +53,10 @@ class Queries:
         if len(rows) <= page:
             return Answer(len(rows), self._shown(statement, shape, rows, version, user, deleted=deleted), None)
         return self._begin(statement, version, page, user, deleted=deleted)
+
+    def columns(self, soql: str, user: str | None = None) -> dict[str, Any]:
+        """What the columns of a query are, without carrying it out; raises ApiError when the query is wrong."""
+        return described.columns(self._schema(user), self._statement(soql, user, deleted=False))
 
     def more(self, locator: str, version: str, page: int = PAGE, user: str | None = None) -> Answer:
         """A later page; raises ApiError when the locator is unknown."""

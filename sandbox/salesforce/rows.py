@@ -17,6 +17,7 @@ from sandbox.salesforce.chunk import CHUNK, Outcome, Write, present
 from sandbox.salesforce.columns import Column
 from sandbox.salesforce.errors import RowError
 from sandbox.salesforce.events import Activities
+from sandbox.salesforce.grants import ASSIGNMENT, FIELDS, Grants
 from sandbox.salesforce.products import Products
 from sandbox.salesforce.records import MODIFIED, Records
 from sandbox.salesforce.recycling import RecycleBin
@@ -24,7 +25,7 @@ from sandbox.salesforce.relations import RELATION, Relations
 from sandbox.salesforce.rules import Rules
 from sandbox.salesforce.schema import Field, Schema, folded
 from sandbox.salesforce.settings import Settings
-from sandbox.salesforce.values import CLEAR, Errors
+from sandbox.salesforce.values import CLEAR, Errors, Filled
 
 __all__ = ["CHUNK", "Outcome", "Rows", "Write"]
 
@@ -42,6 +43,7 @@ class Rows:
         self.rules = Rules(schema, records)
         self._relations = Relations(schema, records)
         activities, products = Activities(schema, records, settings), Products(schema, records)
+        grants = Grants(schema, records)
         self.before: dict[str, Behaviour] = {  # what an object does by itself, by object
             "Event": activities.before,
             "Task": activities.before,
@@ -49,6 +51,8 @@ class Rows:
             "PricebookEntry": products.entries,
             "OpportunityLineItem": products.items,
             RELATION: self._relations.before,
+            FIELDS: grants.fields,
+            ASSIGNMENT: grants.assignments,
         }
 
     def apply(self, connection: sqlite3.Connection, write: Write) -> list[Outcome]:
@@ -62,6 +66,8 @@ class Rows:
             self._carry_out(connection, write)
         if write.sobject.name in GRANTS:
             self._access.forget()
+        if not write.errors and len(write.new) == write.total:
+            return [Outcome(identity, True, None) for identity in write.ids]
         created = set(write.new)
         return [
             Outcome(write.ids[row], row in created and row not in write.errors, write.errors.get(row))
@@ -160,9 +166,13 @@ class Rows:
                 text = f"cannot specify both an external ID reference {key.name} and a salesforce id, Id"
                 write.errors.setdefault(row, RowError("INVALID_FIELD", text, ("Id",)))
         given = write.stored.get(key.name, [None] * write.total)
+        wanted = present(given)
+        matches = self._records.matches(connection, write.sobject, key, wanted)
+        if not matches and key.case_sensitive and len(wanted) == write.total:  # the usual first load
+            write.new = list(range(write.total))
+            return
         compared = [None if value is None or value is CLEAR else folded(key, value) for value in given]
         repeated = {value for value, times in Counter(compared).items() if times > 1 and value is not None}
-        matches = self._records.matches(connection, write.sobject, key, present(given))
         for row, value in enumerate(compared):
             if row in write.errors and value is None:
                 continue
@@ -293,6 +303,8 @@ def _numbered(pattern: str, number: int) -> str:
 
 def _picked(write: Write, name: str, cells: list[Any], rows: Sequence[int]) -> list[Any]:
     some = cells if len(rows) == len(cells) else [cells[row] for row in rows]
+    if isinstance(cells, Filled):
+        return some
     field = write.sobject.fields[name]
     default = _default(write, field)
     if default is not None and (None in some or CLEAR in some):

@@ -19,7 +19,7 @@ class Settings:
     Records with Inactive Owners" User Permissions*: who may use them is said by permission sets, as in Salesforce.
     `field_level_security` hides custom fields that came through Tooling or Metadata until a permission set opens them.
     `session_minutes` without a call end a session, `token_minutes` after its begin; 0 is never. `api_calls` is the
-    allowance of a day. `describe_audit_createable` is whether describes tell of audit fields that may be set.
+    allowance of a day.
     """
 
     audit_fields: bool = False
@@ -29,7 +29,6 @@ class Settings:
     field_level_security: bool = False
     username_password_login: bool = False
     soap_login: bool = False
-    describe_audit_createable: bool = True
     session_minutes: float = 0.0
     token_minutes: float = 0.0
     api_calls: float = 15_000_000.0

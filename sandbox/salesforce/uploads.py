@@ -15,6 +15,9 @@ BLOCK = 1 << 20
 MOST_HEADER = 32_000  # characters
 MOST_FIELD = 131_072  # characters
 MOST_RECORD = 400_000  # characters
+UNREADABLE = "InvalidBatch : Failed to parse CSV. {}"
+UNESCAPED = "Found unescaped quote. A value with quote should be within a quote"
+UNCLOSED = "EOF reached before closing an opened quote"
 csv.field_size_limit(MOST_FIELD * 8)  # longer ones are refused row by row, not by the reader
 
 
@@ -39,11 +42,9 @@ def rows(path: Path, delimiter: str) -> Iterator[list[str]]:
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         start = file.read(2)
         if start == '\ufeff"':
-            raise JobError(
-                "InvalidBatch : Failed to parse CSV. Found unescaped quote. A value with quote should be within a quote"
-            )
+            raise JobError(UNREADABLE.format(UNESCAPED))
         file.seek(0)
         try:
             yield from filter(None, csv.reader(file, delimiter=DELIMITERS[delimiter], strict=True))
         except csv.Error as error:
-            raise JobError(f"InvalidBatch : Failed to parse CSV. {error}") from error
+            raise JobError(UNREADABLE.format(UNCLOSED if "unexpected end" in str(error) else UNESCAPED)) from error

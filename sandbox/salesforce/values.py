@@ -66,6 +66,8 @@ def texts(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
 def emails(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
     """E-mail addresses, checked for their shape."""
     values = texts(field, raw, errors)
+    if isinstance(values, Filled) and all(map(_EMAIL.fullmatch, values)):
+        return values
     for position, value in enumerate(values):
         if value is not None and value is not CLEAR and not _EMAIL.fullmatch(value):
             text = f"{field.label}: invalid email address: {value}"

@@ -8,7 +8,7 @@ from typing import cast
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from agents.lane import Item, Lane, Recalled, Ticket
+from agents.lane import COMPANY, Item, Lane, Recalled, Ticket
 from agents.rowstate import Origin
 from tests.agents.rows import row
 from transport.chunk import Chunk
@@ -146,17 +146,31 @@ def test_a_batch_is_due_when_it_is_full_or_nothing_flies_and_its_eldest_has_wait
     assert not lane.due(now + 100, 1, 2)
     one, _ = item("patient:1", 1)
     offer(lane, one)
-    assert not lane.due(lane.first_queued + 0.9, 1, 2)
-    assert lane.due(lane.first_queued + 1, 1, 2)
+    assert not lane.due(lane.waiting_since + 0.9, 1, 2)
+    assert lane.due(lane.waiting_since + 1, 1, 2)
     lane.take([one])
     two, _ = item("patient:2", 1)
     offer(lane, two)
     assert not lane.due(now + 100, 1, 2), "something flies"
     three, _ = item("patient:3", 1)
     offer(lane, three)
-    assert lane.due(lane.first_queued, 1, 2), "it is full"
+    assert lane.due(lane.waiting_since, 1, 2), "it is full"
     lane.ready = False
     assert not lane.due(now + 100, 1, 2), "the journal has not been read"
+
+
+def test_a_batch_waits_on_while_rows_stream_in_until_it_is_full() -> None:
+    lane = Lane(0)
+    lane.ready = True
+    for number in range(COMPANY):
+        offer(lane, item(f"patient:{number}", 1)[0])
+    began = lane.waiting_since
+    assert not lane.due(began + 1, 1, 10_000), "a call's worth has come within the idle time"
+    assert not lane.due(began + 1.9, 1, 10_000), "the wait has started over"
+    assert lane.due(began + 2, 1, 10_000), "nobody has come since"
+    for number in range(COMPANY):
+        offer(lane, item(f"patient:{COMPANY + number}", 1)[0])
+    assert lane.due(began + 1, 1, 2 * COMPANY), "it is full"
 
 
 def test_a_recalled_batch_is_open_until_the_last_of_its_rows_has_come_again() -> None:

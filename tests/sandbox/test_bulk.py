@@ -111,6 +111,11 @@ def finished(org: Org, content: str, **given: Any) -> str:
             "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF",
         ),
         ('\ufeff"VP_Id__c",LastName\nx,y\n', "InvalidBatch : Failed to parse CSV. Found unescaped quote."),
+        ('VP_Id__c,LastName\nx,"a"b\n', "InvalidBatch : Failed to parse CSV. Found unescaped quote."),
+        (
+            'VP_Id__c,LastName\nx,"open\n',
+            "InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote",
+        ),
         ("VP_Id__c,LastName,Account.Nope\nx,y,z\n", "InvalidBatch : Field name not found : Account.Nope"),
         ("VP_Id__c,LastName,Nope.VP_Id__c\nx,y,z\n", "InvalidBatch : Field name not found : Nope.VP_Id__c"),
         (
@@ -314,3 +319,57 @@ def test_a_hard_delete_needs_its_permission_and_leaves_nothing(org: Org) -> None
     assert [row["sf__Id"] for row in table(org.results(gone, "successfulResults"))] == [made]
     assert org.query(f"SELECT Id FROM Contact WHERE Id = '{made}'", "queryAll") == []
     org.http.delete(f"/sobjects/PermissionSet/{allowed}")
+
+
+def test_events_find_whom_they_are_about_by_type_and_external_id(org: Org) -> None:
+    field = {
+        "object": "Activity",
+        "name": "VP_Id__c",
+        "type": "Text",
+        "length": 64,
+        "unique": True,
+        "external_id": True,
+    }
+    org.admin.post("/fields", json=field).raise_for_status()
+    org.upsert("Account", {"VP_Id__c": "ev:place", "Name": "Place"})
+    org.upsert("Contact", {"VP_Id__c": "ev:who", "LastName": "Who"})
+    username = org.query("SELECT Username FROM User WHERE IsActive = true LIMIT 1")[0]["Username"]
+    header = "VP_Id__c,Subject,StartDateTime,DurationInMinutes,Contact:Who.VP_Id__c,Account:What.VP_Id__c,User:Owner.Username"
+    rows = [
+        f"ev:1,Check,2026-01-02T03:04:05Z,30,ev:who,ev:place,{username}",
+        f"ev:2,Check,2026-01-02T03:04:05Z,30,ev:nobody,ev:place,{username}",
+    ]
+    identity = org.job("\n".join([header, *rows]) + "\n", object="Event")
+    job = org.finished(identity)
+    assert (job["state"], job["numberRecordsProcessed"], job["numberRecordsFailed"]) == ("JobComplete", 2, 1)
+    error = "INVALID_FIELD:Foreign key external ID: ev:nobody not found for field VP_Id__c in entity Contact:--"
+    assert table(org.results(identity, "failedResults"))[0]["sf__Error"] == error
+    event = org.query("SELECT Who.Name, What.Name, Owner.Name FROM Event WHERE VP_Id__c = 'ev:1'")[0]
+    assert (event["Who"]["Name"], event["What"]["Name"]) == ("Who", "Place")
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("Who.Email", "Field name not found : Who.Email"),
+        ("Contact:Whom.Email", "Unable to find relationship: Whom"),
+        ("Who:Contact.Email", "Unable to find relationship: Contact"),
+        ("Contact:Who.Nothing__c", "Field name not found : Contact:Who.Nothing__c"),
+        ("Account:Who.Name", "Field name not found : Account:Who.Name"),
+        ("Contact:Who", "Field name not found : Contact:Who"),
+    ],
+)
+def test_a_polymorphic_header_must_be_right(org: Org, header: str, text: str) -> None:
+    job = org.finished(
+        org.job(f"Subject,{header}\nx,y\n", object="Event", operation="insert", externalIdFieldName=None)
+    )
+    assert (job["state"], job["errorMessage"]) == ("Failed", f"InvalidBatch : {text}")
+
+
+def test_rows_before_a_broken_one_are_written(org: Org) -> None:
+    content = "LastName,Title\n" + "Whole,x\n" * 450 + '"Broken"row,x\n' + "After,x\n" * 10
+    identity = org.job(content, operation="insert", externalIdFieldName=None)
+    job = org.finished(identity)
+    assert (job["state"], job["numberRecordsProcessed"]) == ("Failed", 400)
+    assert job["errorMessage"].startswith("InvalidBatch : Failed to parse CSV. Found unescaped quote.")
+    assert len(table(org.results(identity, "successfulResults"))) == 400

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
+from sandbox.process import SandboxProcess
 from tests.sandbox.conftest import Org
 
 ROOT = "/services/data/v62.0"
@@ -160,3 +165,43 @@ def test_a_tree_with_one_bad_record_leaves_nothing(org: Org) -> None:
     assert [each["referenceId"] for each in answer.json()["results"]] == ["c2"]
     assert answer.json()["results"][0]["errors"][0].keys() == {"statusCode", "message", "fields"}
     assert org.http.get("/sobjects/Account/VP_Id__c/tree:none").status_code == 404
+
+
+# -- together, or not at all -----------------------------------------------------------------------------------------------
+
+
+def rows(stem: str, total: int = 200) -> dict[str, Any]:
+    listed = [{"attributes": {"type": "Account"}, "Name": stem, "VP_Id__c": f"{stem}:{n}"} for n in range(total)]
+    return {"records": listed}
+
+
+def test_others_see_nothing_of_a_transaction_before_it_ends_and_wait_to_write(org: Org) -> None:
+    items = [sub("POST", "/composite/sobjects", f"r{n}", rows(f"together{n}")) for n in range(5)]
+    seen: set[int] = set()
+    with ThreadPoolExecutor(2) as threads:
+        whole = threads.submit(composite, org, *items, allOrNone=True)
+        other = threads.submit(org.upsert, "Account", {"VP_Id__c": "together:other", "Name": "Other"})
+        while not whole.done():
+            seen.add(len(org.query("SELECT Id FROM Account WHERE VP_Id__c LIKE 'together%:%' AND Name != 'Other'")))
+    assert seen <= {0, 1000}
+    assert all(each["httpStatusCode"] == 200 for each in whole.result())
+    assert other.result()[0]["success"] is True
+    assert len(org.query("SELECT Id FROM Account WHERE VP_Id__c LIKE 'together%:%'")) == 1001
+
+
+def test_a_server_killed_within_a_transaction_has_all_of_it_or_nothing(
+    connect: Callable[[SandboxProcess], Org],
+) -> None:
+    with SandboxProcess.start(only="salesforce") as process:
+        for attempt, delay in enumerate((0.01, 0.06, 0.12)):
+            org = connect(process)
+            items = [sub("POST", "/composite/sobjects", f"r{n}", rows(f"killed{attempt}{n}")) for n in range(5)]
+            with ThreadPoolExecutor(1) as thread:
+                asked = thread.submit(composite, org, *items, allOrNone=True)
+                time.sleep(delay)
+                process.kill()
+                with contextlib.suppress(httpx.TransportError):
+                    asked.result()
+            process.restart()
+            kept = connect(process).query(f"SELECT Id FROM Account WHERE VP_Id__c LIKE 'killed{attempt}%'")
+            assert len(kept) in {0, 1000}

@@ -253,6 +253,18 @@ def test_a_field_that_was_deployed_is_not_there_until_a_permission_set_opens_it(
     made(org, "Contact", LastName="G", Guarded__c="x")
 
 
+def test_only_what_can_be_hidden_is_granted_and_a_set_is_assigned_once(org: Org) -> None:
+    permission_set = granted(org)
+    me = org.query(f"SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId = '{permission_set}'")[0]
+    twice = create(org, "PermissionSetAssignment", PermissionSetId=permission_set, AssigneeId=me["AssigneeId"])
+    assert org.refusal(twice)[1] == "DUPLICATE_VALUE"
+    for field in ("Contact.LastName", "Contact.Nope__c", "Nothing.Name"):
+        opened = {"ParentId": permission_set, "SobjectType": field.partition(".")[0], "Field": field}
+        refused = create(org, "FieldPermissions", PermissionsRead=True, **opened)
+        text = f"Field Name: bad value for restricted picklist field: {field}"
+        assert org.refusal(refused)[1:] == ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", text)
+
+
 # -- what an administrator built -----------------------------------------------------------------------------------------
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
+from sandbox.salesforce.soql import dates
 from tests.sandbox.conftest import Org
 
 
@@ -234,3 +236,33 @@ def test_all_fields_come_with_a_limit_only(org: Org) -> None:
     assert org.refusal(refused)[2] == "The SOQL FIELDS function must have a LIMIT of at most 200"
     alias = org.query("SELECT c.LastName FROM Contact c WHERE c.VP_Id__c = 'soql:1' WITH USER_MODE LIMIT 1 FOR VIEW")
     assert alias[0]["LastName"] == "Soql Ash"
+
+
+@pytest.mark.parametrize(
+    ("word", "first", "after"),
+    [  # for Wednesday, 15 May 2024
+        ("TODAY", "2024-05-15", "2024-05-16"),
+        ("YESTERDAY", "2024-05-14", "2024-05-15"),
+        ("THIS_WEEK", "2024-05-12", "2024-05-19"),
+        ("LAST_WEEK", "2024-05-05", "2024-05-12"),
+        ("NEXT_MONTH", "2024-06-01", "2024-07-01"),
+        ("THIS_QUARTER", "2024-04-01", "2024-07-01"),
+        ("LAST_QUARTER", "2024-01-01", "2024-04-01"),
+        ("LAST_FISCAL_YEAR", "2023-01-01", "2024-01-01"),
+        ("LAST_N_DAYS:3", "2024-05-12", "2024-05-16"),
+        ("NEXT_N_DAYS:3", "2024-05-15", "2024-05-19"),
+        ("LAST_90_DAYS", "2024-02-15", "2024-05-16"),
+        ("LAST_N_MONTHS:6", "2023-11-01", "2024-05-01"),
+        ("NEXT_N_YEARS:2", "2025-01-01", "2027-01-01"),
+        ("LAST_N_WEEKS:2", "2024-04-28", "2024-05-12"),
+        ("N_DAYS_AGO:10", "2024-05-05", "2024-05-06"),
+        ("N_MONTHS_AGO:5", "2023-12-01", "2024-01-01"),
+    ],
+)
+def test_a_date_literal_means_days(word: str, first: str, after: str) -> None:
+    assert dates.span(word, date(2024, 5, 15)) == (date.fromisoformat(first), date.fromisoformat(after))
+
+
+@pytest.mark.parametrize("word", ["SOON", "LAST_N_DAYS", "N_DAYS:3", "LAST_N_DAYS_AGO:3", "THIS_DAY"])
+def test_other_words_are_no_date_literals(word: str) -> None:
+    assert dates.span(word, date(2024, 5, 15)) is None

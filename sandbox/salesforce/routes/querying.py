@@ -45,6 +45,8 @@ async def _first(request: web.Request) -> web.Response:
     if not soql:
         raise ApiError(400, "MALFORMED_QUERY", "A query string has to be specified")
     caller = user(request)
+    if request.query.get("columns") == "true":
+        return answer(request, await shared.org.database.read(shared.queries.columns, soql, caller))
     version, page, deleted = request.match_info["version"], _page(request), _name(request) == "queryAll"
 
     def run() -> bytes:

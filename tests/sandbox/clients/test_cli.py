@@ -3,10 +3,16 @@ from __future__ import annotations
 import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from tests.sandbox.clients.conftest import Node
 
@@ -58,6 +64,10 @@ def test_the_cli_upserts_imports_exports_and_deletes_in_bulk(cli: Node) -> None:
     exported = result(cli.sf("data", "export", "bulk", "--query", soql, "--output-file", str(out), "--wait", "2"))
     rows = rows_of(out)
     assert exported["totalSize"] == len(rows) == 450
+    asked = "SELECT Title, Owner.Name, Account.Owner.Name FROM Contact WHERE LastName = 'Imported' LIMIT 3"
+    assert [row["Owner"]["Name"] for row in result(cli.sf("data", "query", "--query", asked))["records"]] == [
+        "Integration User"
+    ] * 3
     path = written(cli, "delete.csv", "Id\n" + "".join(f"{row['Id']}\n" for row in rows))
     deleted = result(cli.sf("data", "delete", "bulk", "--sobject", "Contact", "--file", str(path), "--wait", "2"))
     assert (deleted["jobInfo"]["state"], deleted["jobInfo"]["numberRecordsProcessed"]) == ("JobComplete", 450)
@@ -115,3 +125,36 @@ def test_the_cli_tells_why_a_deploy_failed(cli: Node) -> None:
     failed = result(cli.sf("project", "deploy", "start", "--source-dir", "force-app", at=folder, code=1))
     assert failed["status"] == "Failed"
     assert failed["details"]["componentFailures"][0]["problem"] == "bad value for restricted picklist field: Task"
+
+
+def test_the_cli_logs_in_with_a_key(node: Node) -> None:
+    card = node.salesforce
+    key, certificate = key_and_certificate()
+    registered = httpx.post(f"{card['url']}/__admin/certificate", json={"certificate": certificate})
+    assert registered.status_code < 300, registered.text
+    who = ("--client-id", card["client_id"], "--username", card["username"], "--instance-url", card["url"])
+    login = ("org", "login", "jwt", "--jwt-key-file", str(written(node, "server.key", key)), "--alias", "by-key")
+    answer = result(node.sf(*login, *who))
+    assert answer["username"] == card["username"]
+    assert (
+        result(node.sf("data", "query", "--query", "SELECT Id FROM Organization", "--target-org", "by-key"))[
+            "totalSize"
+        ]
+        == 1
+    )
+    other = written(node, "other.key", key_and_certificate()[0])
+    refused = node.sf("org", "login", "jwt", "--jwt-key-file", str(other), *who, code=1)
+    assert "invalid assertion" in refused["message"]
+
+
+def key_and_certificate() -> tuple[str, str]:
+    """A new RSA key and a certificate of it, both PEM."""
+    key = rsa.generate_private_key(65_537, 2_048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Carryover sandbox")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+    ).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private.decode(), made.public_bytes(pem).decode()

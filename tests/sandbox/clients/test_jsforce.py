@@ -22,6 +22,8 @@ def test_jsforce_writes_reads_and_describes(node: Node) -> None:
     assert {"LastName", "VP_Id__c"} <= set(told["fields"])
     assert {"Account", "Contact", "Event"} <= set(told["objects"])
     assert told["identity"].startswith("005")
+    made, read = told["composite"]["compositeResponse"]
+    assert (made["httpStatusCode"], read["httpStatusCode"], read["body"]["Name"]) == (201, 200, "Composite")
     assert told["usage"]["apiUsage"]["limit"] > told["usage"]["apiUsage"]["used"] > 0
 
 
