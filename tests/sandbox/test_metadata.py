@@ -203,13 +203,13 @@ def test_destructive_changes_take_away(org: Org) -> None:
 
 
 def test_a_waiting_deploy_can_be_cancelled(org: Org) -> None:
-    org.admin.post("/speed", json={"deploy_seconds": 30})
+    org.admin.post("/speed", json={"deploy_seconds": 3_600})
     parts = {"file": ("p.zip", package({}), "application/zip"), "entity_content": (None, '{"deployOptions": {}}')}
     identity = org.http.post("/metadata/deployRequest", files=parts).json()["id"]
-    org.admin.post("/speed", json={"deploy_seconds": 0})
     assert org.http.get(f"/metadata/deployRequest/{identity}").json()["deployResult"]["status"] == "Pending"
     cancelled = org.http.patch(f"/metadata/deployRequest/{identity}", json={"deployResult": {"status": "Canceling"}})
     assert (cancelled.status_code, cancelled.json()["deployResult"]["status"]) == (202, "Canceled")
+    org.admin.post("/speed", json={"deploy_seconds": 0})
 
 
 # -- Tooling ------------------------------------------------------------------------------------------------------
