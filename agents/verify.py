@@ -39,7 +39,9 @@ _TICK_SECONDS: Final = 0.2
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _PAUSE_MOST: Final = 30.0
 _CACHE: Final = 50_000
-_YIELD: Final = 3.0  # while rows are on their way in, verification has a quarter of the time, so that it is never far behind
+_YIELD: Final = (
+    3.0  # while rows are on their way in, verification has a quarter of the time, so that it is never far behind
+)
 
 
 @dataclass(eq=False)
