@@ -121,7 +121,7 @@ def test_moving_an_event_keeps_its_length(org: Org) -> None:
     identity = made(org, "Event", StartDateTime=AT, DurationInMinutes=30)
     org.http.patch(f"/sobjects/Event/{identity}", json={"StartDateTime": "2026-03-05T12:00:00Z"}).raise_for_status()
     assert read(org, "Event", identity)["EndDateTime"] == "2026-03-05T12:30:00.000+0000"
-    org.http.patch(f"/sobjects/Event/{identity}", json={"Subject": "only this"}).raise_for_status()
+    org.http.patch(f"/sobjects/Event/{identity}", json={"Subject": "this", "EndDateTime": None}).raise_for_status()
     assert read(org, "Event", identity)["EndDateTime"] == "2026-03-05T12:30:00.000+0000"
 
 
