@@ -17,7 +17,7 @@ from topics.messages import Position
 
 _NEAR: Final = 2000  # offsets: further apart, a seek is cheaper than reading what lies between
 _FETCH_BYTES: Final = 1 << 20
-_REMEMBERED: Final = 40_000  # records of about half a kB
+_REMEMBERED: Final = 20_000  # records of about half a kB
 
 
 Place = tuple[str, int, int]

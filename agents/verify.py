@@ -39,7 +39,9 @@ _TICK_SECONDS: Final = 0.2
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _PAUSE_MOST: Final = 30.0
 _CACHE: Final = 50_000
-_YIELD_SECONDS: Final = 2.0  # for so long at most rows on their way in go before a look at rows that are in
+_YIELD: Final = (
+    3.0  # while rows are on their way in, verification has a quarter of the time, so that it is never far behind
+)
 
 
 @dataclass(eq=False)
@@ -92,6 +94,7 @@ class Verify:
         self._references: dict[str, str] = {}
         self._again: dict[str, Check] = {}
         self._reading = asyncio.Lock()
+        self._worked = 0.0
 
     async def handle(self, chunk: Chunk) -> None:
         """Verifies the newest landing of each row in the chunk."""
@@ -112,7 +115,9 @@ class Verify:
         for _ in checks:
             ticket.take()
         await self._yield(chunk)
+        began = time.monotonic()
         await self._verify(checks)
+        self._worked = time.monotonic() - began
         ticket.settle()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
@@ -120,8 +125,8 @@ class Verify:
         log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
 
     async def _yield(self, chunk: Chunk) -> None:
-        """Lets loading have the process: what is verified a little later is as well verified, and often was overtaken meanwhile."""
-        until = time.monotonic() + _YIELD_SECONDS
+        """Lets loading have the process for a multiple of what the last chunk took."""
+        until = time.monotonic() + _YIELD * self._worked
         while self._loading() and time.monotonic() < until:
             await asyncio.sleep(_TICK_SECONDS)
             chunk.assignment.check()

@@ -33,7 +33,8 @@ RECORDS_AT_ONCE = 5000
 
 WAIT_MS = 250
 SAMPLE_SECONDS = 1.0
-FETCH_BYTES = 8 * 1024 * 1024
+FETCH_BYTES = 1024 * 1024
+"""Of each partition: what a ledger that is far behind has in memory beside its transaction is this, times the partitions."""
 
 
 class TopicsMissing(Exception):  # noqa: N818

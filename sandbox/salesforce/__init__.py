@@ -1,5 +1,7 @@
-"""The Salesforce server: OAuth, REST, SOQL and Bulk 2.0 over one SQLite file.
+"""The Salesforce server: logins, REST, SOQL, Bulk 2.0, files and metadata over one SQLite file.
 
-`schema`/`catalogue` say which objects and fields exist; `values`, `columns`, `rows` hold what a write must obey; `soql`
-reads; `jobs`, `ingest`, `extracts` are Bulk 2.0; `routes` and `application` speak HTTP and know no SQL.
+`schema`, `catalogue`, `custom` and `definitions` say which objects and fields exist, `access` who sees them. `values`,
+`columns`, `checks` and `rows` hold what every write must obey, `events`, `relations`, `products`, `grants` what single
+objects do beside, `rules` what an administrator built, `recycling` what a delete takes along. `soql` and `queries` read;
+`jobs`, `ingest`, `extracts` are Bulk 2.0; `routes` and `application` speak HTTP and know no SQL.
 """

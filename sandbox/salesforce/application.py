@@ -167,6 +167,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPMethodNotAllowed as error:
         text = f"HTTP Method '{request.method}' not allowed. Allowed are {', '.join(sorted(error.allowed_methods))}"
         return _refusal(request, ApiError(405, "METHOD_NOT_ALLOWED", text))
+    except web.HTTPRequestEntityTooLarge:
+        return _refusal(request, ApiError(413, "REQUEST_BODY_TOO_LARGE", "The request body is too large"))  # unverified
     except web.HTTPException:
         raise
     except Exception:

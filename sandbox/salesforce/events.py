@@ -16,6 +16,7 @@ from sandbox.salesforce.chunk import Write, present
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.schema import Schema
 from sandbox.salesforce.settings import Settings
+from sandbox.salesforce.values import CLEAR
 
 DATES = (*("IsAllDayEvent", "StartDateTime", "ActivityDateTime", "EndDateTime", "DurationInMinutes", "ActivityDate"),)
 DAY, MOST_DAYS = 1_440, 14
@@ -125,6 +126,8 @@ class Activities:
 
     def _dates(self, connection: sqlite3.Connection, write: Write) -> None:
         touched = [name for name in DATES if name in write.stored]
+        for name in touched:  # the dates of an event cannot be taken away
+            write.stored[name] = [None if value is CLEAR else value for value in write.stored[name]]
         rows = write.lasting(write.new)
         known = {}
         if touched:

@@ -26,6 +26,7 @@ from sandbox.visual_practice import names
 
 ORG_ID = ids.make("00D", 1)
 API_USER, ADMINISTRATOR = ids.make("005", 1), ids.make("005", 2)  # who loads, and who was here before
+CHATTER = "chatter.only@carryover-sandbox.example"
 ADMINISTRATORS = 2  # the first users
 BATCH = 1_000
 DAY = 86_400
@@ -127,9 +128,13 @@ class Org:
 
     def turn(self, given: dict[str, Any]) -> dict[str, Any]:
         """Changes settings of the org for good; raises UnknownSettingError."""
+        before = self.settings.contacts_to_multiple_accounts
         turned = self.settings.turn(given)
         self.access.forget()
-        self.remember(SETTINGS, json.dumps(turned))
+        with self.database.transaction() as connection:
+            self._remember(connection, SETTINGS, json.dumps(turned))
+            if self.settings.contacts_to_multiple_accounts and not before:
+                self.rows.relations.begin(connection, ADMINISTRATOR, clock.salesforce_text(clock.now()))
         return turned
 
     # -- the beginning ------------------------------------------------------------------------------------------
@@ -182,6 +187,7 @@ class Org:
                 for person in STAFF
                 if person.salesforce != "none"
             ),
+            ("Chatter", "Only", CHATTER, 1),  # who may own nothing
         ]
         rows = [
             self._stamped(number, "005", at, ADMINISTRATOR)
@@ -193,7 +199,7 @@ class Org:
                 "Alias": last[:8],
                 "CommunityNickname": email.partition("@")[0],
                 "IsActive": active,
-                "UserType": "Standard",
+                "UserType": "CsnOnly" if email == CHATTER else "Standard",
                 "TimeZoneSidKey": "America/New_York",
                 "LocaleSidKey": "en_US",
                 "LanguageLocaleKey": "en_US",

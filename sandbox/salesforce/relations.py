@@ -43,9 +43,17 @@ class Relations:
                 del identities[contact]
             elif direct:
                 connection.execute("UPDATE AccountContactRelation SET IsDeleted = 1 WHERE Id = ?", (identity,))
-        self._add(connection, {str(key): value for key, value in identities.items() if value}, write)
+        self._add(connection, {str(key): value for key, value in identities.items() if value}, write.user, write.at)
 
-    def _add(self, connection: sqlite3.Connection, pairs: dict[str, str], write: Write) -> None:
+    def begin(self, connection: sqlite3.Connection, user: str, at: str) -> None:
+        """Makes the direct relations of the contacts that are there when the org begins to have them."""
+        without = (
+            "SELECT c.Id, c.AccountId FROM Contact c WHERE c.IsDeleted = 0 AND c.AccountId IS NOT NULL AND NOT EXISTS (SELECT 1"
+            " FROM AccountContactRelation r WHERE r.ContactId = c.Id AND r.AccountId = c.AccountId AND r.IsDeleted = 0)"
+        )
+        self._add(connection, dict(connection.execute(without).fetchall()), user, at)
+
+    def _add(self, connection: sqlite3.Connection, pairs: dict[str, str], user: str, at: str) -> None:
         sobject = self._schema.of(RELATION)
         number = self._records.next_number(connection, sobject)
         names = ("seq", "Id", "ContactId", "AccountId", "IsDirect", "CreatedById", "LastModifiedById")
@@ -57,9 +65,9 @@ class Relations:
                 contact,
                 account,
                 1,
-                write.user,
-                write.user,
-                *[write.at] * len(stamps),
+                user,
+                user,
+                *[at] * len(stamps),
             )
             for each, (contact, account) in enumerate(pairs.items(), number)
         ]

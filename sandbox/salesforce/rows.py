@@ -41,7 +41,7 @@ class Rows:
         self._checks = Checks(schema, records, access)
         self.bin = RecycleBin(schema, records)
         self.rules = Rules(schema, records)
-        self._relations = Relations(schema, records)
+        self.relations = Relations(schema, records)
         activities, products = Activities(schema, records, settings), Products(schema, records)
         grants = Grants(schema, records)
         self.before: dict[str, Behaviour] = {  # what an object does by itself, by object
@@ -50,7 +50,7 @@ class Rows:
             "Opportunity": products.opportunities,
             "PricebookEntry": products.entries,
             "OpportunityLineItem": products.items,
-            RELATION: self._relations.before,
+            RELATION: self.relations.before,
             FIELDS: grants.fields,
             ASSIGNMENT: grants.assignments,
         }
@@ -90,7 +90,7 @@ class Rows:
             self._insert(connection, write)
             self._update(connection, write)
         if write.sobject.name == "Contact" and self._settings.contacts_to_multiple_accounts:
-            self._relations.contacts_written(connection, write)
+            self.relations.contacts_written(connection, write)
 
     def _write_by_rules(self, connection: sqlite3.Connection, write: Write) -> None:
         while True:

@@ -3,9 +3,12 @@
 Owns the values, in memory; a restart resets them. Turned by the admin API.
 """
 
+import asyncio
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+LOOK = 0.02  # seconds between two looks at a switch
 LIKE = {  # measured by nobody: of the order that practitioners report
     "real": {"bulk_queue_seconds": 3.0, "bulk_chunk_seconds": 0.4, "latency_seconds": 0.12},
     "fast": {"bulk_queue_seconds": 0.0, "bulk_chunk_seconds": 0.0, "latency_seconds": 0.0},
@@ -27,6 +30,15 @@ class Switches:
     bulk_columns_sorted: float = 0.0
     deploy_seconds: float = 0.0
     latency_seconds: float = 0.0
+
+    async def wait(self, name: str) -> None:
+        """Waits as long as the switch says; turned down meanwhile, it ends as soon as that time is over."""
+        began = time.monotonic()
+        while True:
+            left = getattr(self, name) - (time.monotonic() - began)
+            if left <= 0:
+                return
+            await asyncio.sleep(min(left, LOOK))
 
     def turn(self, given: dict[str, Any]) -> dict[str, Any]:
         """Sets what is named, and returns all; raises ValueError for an unknown name.

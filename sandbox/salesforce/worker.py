@@ -64,7 +64,7 @@ class Worker:
         database = self._org.database
         try:
             if job.state == "UploadComplete" and self._switches.bulk_queue_seconds:
-                await asyncio.sleep(self._switches.bulk_queue_seconds)
+                await self._switches.wait("bulk_queue_seconds")
             job = await database.write(self._jobs.move, job, "InProgress", STARTABLE)
             if job.kind == "V2Ingest":
                 await self._ingest(job)
@@ -113,7 +113,7 @@ class Worker:
             chunks += 1
             self._usage.wrote(job.object, job.operation, progress.written)
             if self._switches.bulk_chunk_seconds:
-                await asyncio.sleep(self._switches.bulk_chunk_seconds)
+                await self._switches.wait("bulk_chunk_seconds")
             self._jobs.locks.release(job.number)
         if failure is not None:
             raise JobError(failure.message or FAILURE)

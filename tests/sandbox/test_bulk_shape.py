@@ -162,8 +162,8 @@ def test_a_query_job_cannot_be_aborted_when_done_nor_deleted_before(org: Org) ->
     org.finished(identity, "query")
     aborted = org.http.patch(f"/jobs/query/{identity}", json={"state": "Aborted"})
     assert org.refusal(aborted) == (400, "INVALIDJOBSTATE", "Aborting already Completed Job not allowed")
-    org.admin.post("/speed", json={"bulk_queue_seconds": 5})
+    org.admin.post("/speed", json={"bulk_queue_seconds": 3_600})
     waiting = org.http.post("/jobs/query", json=body).json()["id"]
-    org.admin.post("/speed", json={"bulk_queue_seconds": 0})
     text = "Error encountered when deleting the job because the job is not terminated"
     assert org.refusal(org.http.delete(f"/jobs/query/{waiting}")) == (400, "API_ERROR", text)
+    org.admin.post("/speed", json={"bulk_queue_seconds": 0})

@@ -121,7 +121,7 @@ def test_moving_an_event_keeps_its_length(org: Org) -> None:
     identity = made(org, "Event", StartDateTime=AT, DurationInMinutes=30)
     org.http.patch(f"/sobjects/Event/{identity}", json={"StartDateTime": "2026-03-05T12:00:00Z"}).raise_for_status()
     assert read(org, "Event", identity)["EndDateTime"] == "2026-03-05T12:30:00.000+0000"
-    org.http.patch(f"/sobjects/Event/{identity}", json={"Subject": "only this"}).raise_for_status()
+    org.http.patch(f"/sobjects/Event/{identity}", json={"Subject": "this", "EndDateTime": None}).raise_for_status()
     assert read(org, "Event", identity)["EndDateTime"] == "2026-03-05T12:30:00.000+0000"
 
 
@@ -184,8 +184,10 @@ def test_objects_refuse_what_they_do_not_support(org: Org) -> None:
 
 def test_saving_a_contact_makes_its_direct_relation_when_contacts_may_have_several_accounts(org: Org) -> None:
     assert org.http.get("/sobjects/AccountContactRelation/describe").status_code == 404
+    known = org.query("SELECT Id FROM Contact WHERE AccountId != null")
     org.admin.post("/settings", json={"contacts_to_multiple_accounts": True})
     assert org.http.get("/sobjects/AccountContactRelation/describe").json()["keyPrefix"] == "07k"
+    assert len(org.query("SELECT Id FROM AccountContactRelation WHERE IsDirect = true")) == len(known) > 0
     first, second = (made(org, "Account", Name=name) for name in ("First", "Second"))
     contact = made(org, "Contact", LastName="Two places", AccountId=first)
     soql = f"SELECT Id, AccountId, IsDirect FROM AccountContactRelation WHERE ContactId = '{contact}'"
@@ -227,6 +229,13 @@ def test_inactive_owners_need_the_setting_and_the_permission(org: Org) -> None:
     assert org.refusal(create(org, "Contact", LastName="Owned", OwnerId=inactive))[1] == "INACTIVE_OWNER_OR_USER"
     org.admin.post("/settings", json={"inactive_owners": True})
     made(org, "Contact", LastName="Owned", OwnerId=inactive)
+
+
+def test_a_user_of_another_kind_owns_nothing(org: Org) -> None:
+    other = org.query("SELECT Id FROM User WHERE UserType != 'Standard' AND IsActive = true")[0]["Id"]
+    refused = create(org, "Contact", LastName="Owned", OwnerId=other)
+    text = "Operation not valid for this user type"
+    assert org.refusal(refused)[1:] == ("OP_WITH_INVALID_USER_TYPE_EXCEPTION", text)
 
 
 def test_a_field_that_was_deployed_is_not_there_until_a_permission_set_opens_it(org: Org) -> None:

@@ -177,3 +177,13 @@ def test_a_large_file_passes_through_without_being_held(
         received = sum(map(len, answer.iter_bytes(BLOCK)))
     assert received == LARGE
     assert memory(alone.pid).peak - before < LARGE / 4
+
+
+def test_base64_has_a_limit_and_so_has_a_request(
+    alone: SandboxProcess, connect: Callable[[SandboxProcess], Org]
+) -> None:
+    org = connect(alone)
+    for megabytes, status, code in ((51, 400, "STRING_TOO_LONG"), (64, 413, "REQUEST_BODY_TOO_LARGE")):
+        body = b'{"PathOnClient": "a.bin", "VersionData": "' + b"A" * (megabytes << 20) + b'"}'
+        refused = org.http.post("/sobjects/ContentVersion", content=body, headers={"Content-Type": "application/json"})
+        assert org.refusal(refused)[:2] == (status, code)

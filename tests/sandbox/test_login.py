@@ -76,7 +76,7 @@ def assertion(org: Org, key: rsa.RSAPrivateKey, **claims: Any) -> str:
 
 
 def token(org: Org, **form: str) -> httpx.Response:
-    return httpx.post(f"{org.card['url']}/services/oauth2/token", data=form)
+    return org.admin.post(f"{org.card['url']}/services/oauth2/token", data=form)
 
 
 def works(org: Org, access_token: str) -> bool:
@@ -151,7 +151,7 @@ def test_a_refresh_token_gives_access_until_it_is_revoked(org: Org) -> None:
     app = {key: org.card[key] for key in APP}
     back = "http://localhost:1717/OauthRedirect"
     query = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": back, "state": "s"}
-    sent = httpx.get(f"{org.card['url']}/services/oauth2/authorize", params=query)
+    sent = org.admin.get(f"{org.card['url']}/services/oauth2/authorize", params=query)
     assert sent.status_code == 302
     code = httpx.URL(sent.headers["Location"]).params["code"]
     answer = token(org, grant_type="authorization_code", code=code, redirect_uri=back, **app).json()
@@ -160,20 +160,20 @@ def test_a_refresh_token_gives_access_until_it_is_revoked(org: Org) -> None:
     assert works(org, again["access_token"])
     assert "refresh_token" not in again
     revoke = f"{org.card['url']}/services/oauth2/revoke"
-    assert httpx.post(revoke, data={"token": answer["refresh_token"]}).status_code == 200
+    assert org.admin.post(revoke, data={"token": answer["refresh_token"]}).status_code == 200
     refused = token(org, grant_type="refresh_token", refresh_token=answer["refresh_token"], **app).json()
     assert refused == {"error": "invalid_grant", "error_description": "expired access/refresh token"}
-    assert httpx.post(revoke, data={"token": again["access_token"]}).status_code == 200
+    assert org.admin.post(revoke, data={"token": again["access_token"]}).status_code == 200
     assert not works(org, again["access_token"])
-    assert httpx.post(revoke, data={"token": "nothing"}).status_code == 400
+    assert org.admin.post(revoke, data={"token": "nothing"}).status_code == 400
 
 
 def test_introspection_tells_whether_a_token_is_good(org: Org) -> None:
     url, app = f"{org.card['url']}/services/oauth2/introspect", {key: org.card[key] for key in APP}
-    told = httpx.post(url, data=app | {"token": org.card["access_token"]}).json()
+    told = org.admin.post(url, data=app | {"token": org.card["access_token"]}).json()
     assert (told["active"], told["username"], told["token_type"]) == (True, org.card["username"], "access_token")
-    assert httpx.post(url, data=app | {"token": "nothing"}).json() == {"active": False}
-    assert httpx.post(url, data={"token": "nothing"}).status_code == 400
+    assert org.admin.post(url, data=app | {"token": "nothing"}).json() == {"active": False}
+    assert org.admin.post(url, data={"token": "nothing"}).status_code == 400
 
 
 def test_sessions_end_when_the_settings_say_so(org: Org) -> None:
@@ -187,13 +187,13 @@ def test_sessions_end_when_the_settings_say_so(org: Org) -> None:
 def test_the_identity_url_and_userinfo_tell_who_the_caller_is(org: Org) -> None:
     card = token(org, grant_type="client_credentials", **{key: org.card[key] for key in APP}).json()
     bearer = {"Authorization": f"Bearer {card['access_token']}"}
-    told = httpx.get(card["id"], headers=bearer).json()
+    told = org.admin.get(card["id"], headers=bearer).json()
     assert (told["username"], told["active"], told["user_type"]) == (org.card["username"], True, "STANDARD")
     assert told["urls"]["rest"] == f"{org.card['url']}/services/data/v{{version}}/"
-    info = httpx.get(f"{org.card['url']}/services/oauth2/userinfo", headers=bearer).json()
+    info = org.admin.get(f"{org.card['url']}/services/oauth2/userinfo", headers=bearer).json()
     assert (info["user_id"], info["organization_id"]) == (told["user_id"], told["organization_id"])
     for headers, text in (({}, "Missing_OAuth_Token"), ({"Authorization": "Bearer x"}, "Bad_OAuth_Token")):
-        refused = httpx.get(card["id"], headers=headers)
+        refused = org.admin.get(card["id"], headers=headers)
         assert (refused.status_code, refused.text) == (403, text)
 
 

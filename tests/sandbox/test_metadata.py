@@ -203,13 +203,13 @@ def test_destructive_changes_take_away(org: Org) -> None:
 
 
 def test_a_waiting_deploy_can_be_cancelled(org: Org) -> None:
-    org.admin.post("/speed", json={"deploy_seconds": 30})
+    org.admin.post("/speed", json={"deploy_seconds": 3_600})
     parts = {"file": ("p.zip", package({}), "application/zip"), "entity_content": (None, '{"deployOptions": {}}')}
     identity = org.http.post("/metadata/deployRequest", files=parts).json()["id"]
-    org.admin.post("/speed", json={"deploy_seconds": 0})
     assert org.http.get(f"/metadata/deployRequest/{identity}").json()["deployResult"]["status"] == "Pending"
     cancelled = org.http.patch(f"/metadata/deployRequest/{identity}", json={"deployResult": {"status": "Canceling"}})
     assert (cancelled.status_code, cancelled.json()["deployResult"]["status"]) == (202, "Canceled")
+    org.admin.post("/speed", json={"deploy_seconds": 0})
 
 
 # -- Tooling ------------------------------------------------------------------------------------------------------
@@ -327,3 +327,38 @@ def test_soap_refuses_in_its_own_form(org: Org) -> None:
         f"{org.card['url']}/services/Soap/m/62.0", content=b"<not xml", headers={"Content-Type": "text/xml"}
     )
     assert (broken.status_code, found(broken, "faultcode")) == (500, ["sf:UNKNOWN_EXCEPTION"])
+
+
+# -- picklists ----------------------------------------------------------------------------------------------------
+
+
+def values_of(org: Org, sobject: str, field: str) -> list[str]:
+    return [each["value"] for each in fields_of(org, sobject)[field]["picklistValues"]]
+
+
+def test_values_are_added_to_a_standard_picklist(org: Org) -> None:
+    value = "<standardValue><fullName>Treatment Planned</fullName><default>false</default><label>Treatment Planned</label></standardValue>"
+    files = {
+        "standardValueSets/OpportunityStage.standardValueSet": f"<StandardValueSet {SPACE}>{value}</StandardValueSet>"
+    }
+    assert deployed(org, package(files, StandardValueSet=["OpportunityStage"]))["success"]
+    assert {"Treatment Planned", "Closed Won"} <= set(values_of(org, "Opportunity", "StageName"))
+    wrong = {"standardValueSets/Nothing.standardValueSet": f"<StandardValueSet {SPACE}>{value}</StandardValueSet>"}
+    text = "'Nothing' is not a valid value for the enum 'StandardValueSetName'"
+    assert problems(deployed(org, package(wrong, StandardValueSet=["Nothing"]))) == [text]
+
+
+def test_a_custom_picklist_gets_another_value_when_it_is_deployed_again(org: Org) -> None:
+    def picklist(*values: str) -> dict[str, str]:
+        listed = "".join(f"<value><fullName>{each}</fullName><label>{each}</label></value>" for each in values)
+        field = (
+            "<fields><fullName>Choice__c</fullName><label>Choice</label><type>Picklist</type><valueSet><restricted>true"
+            f"</restricted><valueSetDefinition>{listed}</valueSetDefinition></valueSet></fields>"
+        )
+        return {"objects/Account.object": f"<CustomObject {SPACE}>{field}</CustomObject>"}
+
+    for values in (("A", "B"), ("A", "B", "C")):
+        assert deployed(org, package(picklist(*values), CustomField=["Account.Choice__c"]))["success"]
+        assert values_of(org, "Account", "Choice__c") == list(values)
+    refused = org.http.post("/sobjects/Account", json={"Name": "X", "Choice__c": "D"})
+    assert org.refusal(refused)[:2] == (400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST")

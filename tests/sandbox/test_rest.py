@@ -242,7 +242,7 @@ def test_each_version_tells_its_resources(org: Org) -> None:
     listed = httpx.get(f"{org.card['url']}/services/data").json()
     assert {"label": "Spring '26", "url": "/services/data/v66.0", "version": "66.0"} in listed
     for version in range(58, 67):
-        resources = httpx.get(f"{org.card['url']}/services/data/v{version}.0", headers=dict(org.http.headers)).json()
+        resources = org.http.get(f"{org.card['url']}/services/data/v{version}.0").json()
         assert resources["sobjects"] == f"/services/data/v{version}.0/sobjects"
         assert resources["identity"].startswith(f"{org.card['url']}/id/00D")
 

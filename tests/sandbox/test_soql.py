@@ -102,6 +102,11 @@ def test_counting(org: Org) -> None:
         ("SELECT Id FROM Contact WHERE Id = '1' garbage", "MALFORMED_QUERY", "unexpected token: 'garbage'"),
         ("SELECT Id, Birthdate FROM Contact WHERE Birthdate = '1990'", "INVALID_FIELD", "must be of type date"),
         ("SELECT LastName, COUNT(Id) FROM Contact", "MALFORMED_QUERY", "Field must be grouped or aggregated: LastName"),
+        (
+            "SELECT Id FROM ContentDocumentLink",
+            "MALFORMED_QUERY",
+            "requires a filter by a single Id on ContentDocumentId",
+        ),
     ],
 )
 def test_a_wrong_query_is_refused_in_salesforces_words(org: Org, soql: str, code: str, text: str) -> None:

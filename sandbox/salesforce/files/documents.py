@@ -24,6 +24,7 @@ CONTENTS = {VERSION: "VersionData", ATTACHMENT: "Body"}  # the field of the cont
 SHOWN_VERSION = "66.0"  # in the address that stands for a content
 FILES = frozenset({VERSION, LINK, ATTACHMENT})
 MEGABYTE = 1024 * 1024
+MOST_ENCODED = 50 * MEGABYTE  # characters of base64: files of 37.5 MB
 STORAGE_MEGABYTES = 10_240
 FULL = RowError("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded")
 Record = dict[str, Any]
@@ -105,6 +106,9 @@ class Documents:
                 return 0
         if isinstance(given, Body):
             taken.bodies[row] = given
+        elif isinstance(given, str) and len(given) > MOST_ENCODED:
+            text = f"{column}: data value too large (max length={MOST_ENCODED})"
+            taken.errors[row] = RowError("STRING_TOO_LONG", text, (column,))
         elif isinstance(given, str) and given:
             try:
                 taken.bodies[row] = self.bodies.keep(given)

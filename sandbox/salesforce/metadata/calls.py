@@ -11,8 +11,8 @@ from typing import Any
 
 from sandbox import clock
 from sandbox.salesforce.metadata import xml
-from sandbox.salesforce.metadata.changes import Changes, RefusedError, custom_fields
-from sandbox.salesforce.metadata.components import FIELD, OBJECT, PERMISSION_SET, Component
+from sandbox.salesforce.metadata.changes import VALUE_SETS, Changes, RefusedError, custom_fields
+from sandbox.salesforce.metadata.components import FIELD, OBJECT, PERMISSION_SET, VALUES, Component
 from sandbox.salesforce.metadata.deployer import Deployer
 from sandbox.salesforce.metadata.deployments import Deployment, UnknownDeployError
 from sandbox.salesforce.metadata.soap import Call, SoapFault
@@ -35,8 +35,20 @@ DESCRIBED = (
         "suffix": "permissionset",
         "xmlName": PERMISSION_SET,
     },
+    {
+        "directoryName": "standardValueSets",
+        "inFolder": False,
+        "metaFile": False,
+        "suffix": "standardValueSet",
+        "xmlName": VALUES,
+    },
 )
-FOLDERS = {OBJECT: "objects/{}.object", FIELD: "objects/{}.object", PERMISSION_SET: "permissionsets/{}.permissionset"}
+FOLDERS = {
+    OBJECT: "objects/{}.object",
+    FIELD: "objects/{}.object",
+    VALUES: "standardValueSets/{}.standardValueSet",
+    PERMISSION_SET: "permissionsets/{}.permissionset",
+}
 
 
 class Calls:
@@ -126,6 +138,8 @@ class Calls:
         elif kind == FIELD:
             listed = custom_fields(self._org, reader).items()
             found = [(f"{owner}.{name}", identity) for (owner, name), identity in listed]
+        elif kind == VALUES:
+            found = [(name, "") for name in VALUE_SETS]
         elif kind == PERMISSION_SET:
             found = reader.execute("SELECT Name, Id FROM PermissionSet WHERE IsDeleted = 0 ORDER BY seq").fetchall()
         return [

@@ -14,7 +14,7 @@ from sandbox.salesforce import catalogue, ids
 from sandbox.salesforce.custom import KINDS
 from sandbox.salesforce.definitions import ACTIVITIES, ACTIVITY
 from sandbox.salesforce.metadata import xml
-from sandbox.salesforce.metadata.components import FIELD, OBJECT, PERMISSION_SET, Component
+from sandbox.salesforce.metadata.components import FIELD, OBJECT, PERMISSION_SET, VALUES, Component
 from sandbox.salesforce.metadata.permissions import Permissions
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.schema import SObject
@@ -24,6 +24,19 @@ FIRST_GIVEN = 10**6  # the number of the first custom field that the org began w
 LENGTHS = frozenset({"Text", "EncryptedText", "LongTextArea", "Html"})
 PICKLISTS = frozenset({"Picklist", "MultiselectPicklist"})
 NUMBERS = frozenset({"Number", "Currency", "Percent"})
+VALUE_SETS = {  # which picklists a standard value set is of
+    "AccountType": (("Account", "Type"),),
+    "ContactRole": (("OpportunityContactRole", "Role"),),
+    "EventSubject": (("Event", "Subject"),),
+    "Industry": (("Account", "Industry"), ("Lead", "Industry")),
+    "LeadSource": tuple((each, "LeadSource") for each in ("Contact", "Lead", "Opportunity")),
+    "OpportunityStage": (("Opportunity", "StageName"),),
+    "OpportunityType": (("Opportunity", "Type"),),
+    "Salutation": (("Contact", "Salutation"), ("Lead", "Salutation")),
+    "TaskPriority": (("Task", "Priority"),),
+    "TaskStatus": (("Task", "Status"),),
+    "TaskSubject": (("Task", "Subject"),),
+}
 MOST_TEXT = 255
 
 
@@ -58,6 +71,7 @@ class Changes:
             OBJECT: self._check_object,
             FIELD: self._check_field,
             PERMISSION_SET: self._check_permission_set,
+            VALUES: self._check_values,
         }
         if component.type not in checks:
             text = f"Entity type {component.type} is not one that this sandbox has"
@@ -85,6 +99,8 @@ class Changes:
             return Change(identity, created, component.properties is None)
         if component.type == OBJECT:
             return self._object(connection, component)
+        if component.type == VALUES:
+            return self._values(connection, component)
         return self._field(connection, component)
 
     # -- objects ------------------------------------------------------------------------------------------------
@@ -142,6 +158,25 @@ class Changes:
         problem = Permissions(self.org, self.user).problem(component, planned)
         if problem:
             raise RefusedError(problem, "INVALID_CROSS_REFERENCE_KEY")
+
+    # -- values of standard picklists ---------------------------------------------------------------------------
+
+    @staticmethod
+    def _check_values(component: Component, planned: set[tuple[str, str]]) -> None:
+        del planned
+        if component.name not in VALUE_SETS:
+            text = f"'{component.name}' is not a valid value for the enum 'StandardValueSetName'"
+            raise RefusedError(text, "INVALID_TYPE")
+        for each in xml.many((component.properties or {}).get("standardValue")):
+            if not isinstance(each, dict) or not each.get("fullName"):
+                raise RefusedError("Required field is missing: fullName", "REQUIRED_FIELD_MISSING")
+
+    def _values(self, connection: sqlite3.Connection, component: Component) -> Change:
+        """Adds the values that are not there; those that the set leaves out stay (in Salesforce they become inactive)."""
+        listed = xml.many((component.properties or {}).get("standardValue"))
+        for owner, field in VALUE_SETS[component.name]:
+            self.org.definitions.add_values(connection, owner, field, [str(each["fullName"]) for each in listed])
+        return Change("", created=False)
 
     # -- fields -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Components as data: what a deploy's zip file, a CRUD call of the Metadata API or a Tooling record describes.
 
 Owns reading zip files in the metadata format (`package.xml`, `objects/*.object`, `permissionsets/*.permissionset`,
-`destructiveChanges*.xml`). Knows nothing of the org: whether a component can be is `changes`' to say.
+`standardValueSets/*.standardValueSet`, `destructiveChanges*.xml`). Knows nothing of the org: whether a component can be is `changes`' to say.
 """
 
 import io
@@ -11,9 +11,13 @@ from typing import Any
 
 from sandbox.salesforce.metadata import xml
 
-OBJECT, FIELD, PERMISSION_SET = "CustomObject", "CustomField", "PermissionSet"
-FOLDERS = {"objects": (OBJECT, ".object"), "permissionsets": (PERMISSION_SET, ".permissionset")}
-TYPES = (OBJECT, FIELD, PERMISSION_SET)
+OBJECT, FIELD, PERMISSION_SET, VALUES = "CustomObject", "CustomField", "PermissionSet", "StandardValueSet"
+FOLDERS = {
+    "objects": (OBJECT, ".object"),
+    "permissionsets": (PERMISSION_SET, ".permissionset"),
+    "standardValueSets": (VALUES, ".standardValueSet"),
+}
+TYPES = (OBJECT, FIELD, VALUES, PERMISSION_SET)
 OWN = frozenset({"label", "pluralLabel", "nameField", "deploymentStatus", "sharingModel"})  # of an object itself
 DESTRUCTIVE = ("destructiveChangesPre.xml", "destructiveChanges.xml", "destructiveChangesPost.xml")
 

@@ -44,8 +44,7 @@ class Deployer:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, identity: str) -> None:
-        if self._switches.deploy_seconds:
-            await asyncio.sleep(self._switches.deploy_seconds)
+        await self._switches.wait("deploy_seconds")
         try:
             await self._org.database.write(self.deployments.run, identity)
         except Exception:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sandbox.salesforce import ids
 from sandbox.salesforce.errors import ApiError
 from sandbox.salesforce.schema import NUMERIC, Field, Schema, SObject
-from sandbox.salesforce.soql import dates
+from sandbox.salesforce.soql import dates, restrictions
 from sandbox.salesforce.soql.joins import Join, Joins, NoFieldError, NoRelationshipError
 from sandbox.salesforce.soql.syntax import SHOWN, Call, Comparison, Condition, Literal, Logical, Path, Query
 from sandbox.salesforce.values import stored_instant
@@ -78,6 +78,7 @@ def translate(schema: Schema, soql: str, query: Query, *, deleted: bool) -> Stat
     sobject = schema.get(query.sobject.text)
     if sobject is None:
         raise ApiError(400, "INVALID_TYPE", _pointed(soql, query.sobject.at, UNSUPPORTED.format(query.sobject.text)))
+    restrictions.check(query)
     return _Translation(schema, soql, query, sobject).statement(deleted=deleted or query.all_rows)
 
 
