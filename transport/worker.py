@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 import traceback
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 EXIT_CRASHED: Final = 70  # EX_SOFTWARE: start me again
 _STOP_SECONDS: Final = 20.0
+_END_SECONDS: Final = 10.0  # from the end of the service to the end of the process
 _GARBAGE_AFTER: Final = 20_000  # new objects: Python's own 700 costs a tenth of the time
 _OURS: Final = frozenset({"agents", "connectors", "cutover", "mapping", "state", "topics", "transport"})
 """Packages whose exceptions hold no values by rule; aiokafka's know nothing of what a record means."""
@@ -30,7 +32,8 @@ async def serve(app: App) -> int:
 
     Returns:
         0 after a stop, `EXIT_CRASHED` after a crash. A crash or a stop that takes too long leaves the process by ``os._exit``: everything
-        that matters is in Kafka, and a shutdown that hangs would keep the partitions from another worker.
+        that matters is in Kafka, and a shutdown that hangs would keep the partitions from another worker. For the same reason the process
+        is over `_END_SECONDS` after this function, whatever its caller does then.
     """
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_values)
@@ -43,6 +46,16 @@ async def serve(app: App) -> int:
     # What the imports made stays for good; and thousands of records under way are no garbage, however often one looks.
     gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER, 10, 10)
+    try:
+        return await _serve(app, stop)
+    finally:
+        # Without a broker a task of aiokafka's or Faust's may not heed its cancellation: asyncio.run would wait for it for ever.
+        end = threading.Timer(_END_SECONDS, _leave, (EXIT_CRASHED,))
+        end.daemon = True
+        end.start()
+
+
+async def _serve(app: App, stop: asyncio.Event) -> int:
     starting = asyncio.ensure_future(app.start())
     waits = [asyncio.ensure_future(wait) for wait in (stop.wait(), app._crashed.wait(), app._stopped.wait())]
     await asyncio.wait({starting, *waits}, return_when=asyncio.FIRST_COMPLETED)
@@ -60,11 +73,16 @@ async def serve(app: App) -> int:
     if reason is not None:
         log.error("%s crashed: %s", app.conf.id, told(reason))
         _leave(EXIT_CRASHED)
-    try:
-        await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-    except TimeoutError:
+    stopping = asyncio.ensure_future(app.stop())
+    await asyncio.wait(
+        {stopping}, timeout=_STOP_SECONDS
+    )  # not wait_for, which waits on when the cancellation is not heeded
+    if not stopping.done():
         log.warning("%s did not stop within %.0f s; leaving", app.conf.id, _STOP_SECONDS)
         _leave(0)
+    if (failed := stopping.exception()) is not None:
+        log.error("%s failed to stop: %s; leaving", app.conf.id, told(failed))
+        _leave(EXIT_CRASHED)
     return 0
 
 

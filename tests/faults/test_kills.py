@@ -134,6 +134,24 @@ async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
         await workers.check()
 
 
+async def test_a_worker_ends_when_told_to_though_its_broker_is_gone(
+    own_kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+) -> None:
+    history = History(own_kafka.bootstrap, topic_prefix)
+    await history.create_topics()
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
+    async with started(workers):
+        await history.send(history.family(parents=100, children=10, seed=SEED))
+        await workers.wait_until_open()
+        await asyncio.to_thread(own_kafka.kill)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(workers.stop)  # raises when one has not ended in time
+        await asyncio.to_thread(own_kafka.restart)
+        workers.start_all()
+        await workers.drain()
+        await workers.check()
+
+
 async def test_a_worker_frozen_over_a_rebalance_does_no_harm_when_it_wakes(history: History, tmp_path: Path) -> None:
     """The zombie: paused beyond its session, replaced, then continued with writes of its own still to send."""
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.3", RELAY_STATIC="0")
