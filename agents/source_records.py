@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from topics.messages import Position
 
 _NEAR: Final = 2000  # offsets: further apart, a seek is cheaper than reading what lies between
-_FETCH_BYTES: Final = 1 << 20
+_FETCH_BYTES: Final = 256 * 1024
 _REMEMBERED: Final = 20_000  # records of about half a kB
 
 

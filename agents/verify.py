@@ -39,9 +39,8 @@ _TICK_SECONDS: Final = 0.2
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _PAUSE_MOST: Final = 30.0
 _CACHE: Final = 50_000
-_YIELD: Final = (
-    3.0  # while rows are on their way in, verification has a quarter of the time, so that it is never far behind
-)
+_YIELD: Final = 3.0  # while rows are on their way in, verification waits so many times what its last chunk took
+_YIELD_MOST: Final = 1.0  # seconds: it may lag, not starve
 
 
 @dataclass(eq=False)
@@ -125,8 +124,8 @@ class Verify:
         log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
 
     async def _yield(self, chunk: Chunk) -> None:
-        """Lets loading have the process for a multiple of what the last chunk took."""
-        until = time.monotonic() + _YIELD * self._worked
+        """Lets loading have the process for a while."""
+        until = time.monotonic() + min(_YIELD * self._worked, _YIELD_MOST)
         while self._loading() and time.monotonic() < until:
             await asyncio.sleep(_TICK_SECONDS)
             chunk.assignment.check()
