@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.new_topic import NewTopic
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError
 
 PARTITIONS = 4
 COMPACTED = {"cleanup.policy": "compact"}
@@ -101,7 +101,8 @@ class History:
                 try:
                     found = await admin.list_consumer_group_offsets(self.prefix + "relay")
                     break
-                except GroupCoordinatorNotAvailableError:  # a broker that has just come back is still loading them
+                except (GroupCoordinatorNotAvailableError, NodeNotReadyError):
+                    # A broker that has just come back is still loading them, or its metadata names no broker yet.
                     await asyncio.sleep(0.2)
         finally:
             await admin.close()
