@@ -11,6 +11,9 @@ import faust
 from transport.checkpoint import Checkpoint
 
 WINDOW_RECORDS: Final = 4000
+_FETCH_BYTES: Final = (
+    256 * 1024
+)  # of each partition, compressed: a backlog must not fill the memory with what is read ahead
 
 
 class App(faust.App):
@@ -62,8 +65,7 @@ def create(
         "stream_wait_empty": False,  # with an un-acked chunk a shutdown would never end
         "stream_buffer_maxsize": 65536,  # never reached: the window bounds what is handed out
         "consumer_auto_offset_reset": "earliest",
-        "consumer_max_fetch_size": 256
-        * 1024,  # of each partition, compressed: a backlog must not fill the memory with what is read ahead
+        "consumer_max_fetch_size": _FETCH_BYTES,
         "broker_commit_interval": 1.0,
         "broker_commit_every": None,
         # Static membership (KIP-345): a worker that is started again under its name gets its partitions back at once, and a paused zombie of

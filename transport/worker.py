@@ -74,9 +74,8 @@ async def _serve(app: App, stop: asyncio.Event) -> int:
         log.error("%s crashed: %s", app.conf.id, told(reason))
         _leave(EXIT_CRASHED)
     stopping = asyncio.ensure_future(app.stop())
-    await asyncio.wait(
-        {stopping}, timeout=_STOP_SECONDS
-    )  # not wait_for, which waits on when the cancellation is not heeded
+    # Not wait_for, which waits on when its cancellation is not heeded.
+    await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
     if not stopping.done():
         log.warning("%s did not stop within %.0f s; leaving", app.conf.id, _STOP_SECONDS)
         _leave(0)
