@@ -23,7 +23,17 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "6"))
 
 @pytest.fixture
 async def history(kafka: LocalKafka, topic_prefix: str) -> History:
-    history = History(kafka.bootstrap, topic_prefix)
+    return await created(kafka, topic_prefix)
+
+
+@pytest.fixture
+async def own_history(own_kafka: LocalKafka, topic_prefix: str) -> History:
+    """On a broker that the test may kill or freeze."""
+    return await created(own_kafka, topic_prefix)
+
+
+async def created(kafka: LocalKafka, prefix: str) -> History:
+    history = History(kafka.bootstrap, prefix)
     await history.create_topics()
     return history
 
@@ -97,10 +107,9 @@ async def test_a_poison_record_is_quarantined_and_the_rest_goes_on(history: Hist
 
 
 async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
-    own_kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+    own_kafka: LocalKafka, own_history: History, tmp_path: Path
 ) -> None:
-    history = History(own_kafka.bootstrap, topic_prefix)
-    await history.create_topics()
+    history = own_history
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
     async with started(workers):
         messages = history.family(parents=300, children=20, seed=SEED)
@@ -117,10 +126,9 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
 
 
 async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
-    own_kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+    own_kafka: LocalKafka, own_history: History, tmp_path: Path
 ) -> None:
-    history = History(own_kafka.bootstrap, topic_prefix)
-    await history.create_topics()
+    history = own_history
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
     async with started(workers):
         await history.send(history.family(parents=300, children=20, seed=SEED))
@@ -135,10 +143,9 @@ async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
 
 
 async def test_a_worker_ends_when_told_to_though_its_broker_is_gone(
-    own_kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+    own_kafka: LocalKafka, own_history: History, tmp_path: Path
 ) -> None:
-    history = History(own_kafka.bootstrap, topic_prefix)
-    await history.create_topics()
+    history = own_history
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
     async with started(workers):
         await history.send(history.family(parents=100, children=10, seed=SEED))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
+import requests
+from simple_salesforce import Salesforce
 
 from sandbox.process import SandboxProcess
 
@@ -72,10 +75,30 @@ def sandbox() -> Iterator[SandboxProcess]:
         yield process
 
 
+def practice_of(process: SandboxProcess) -> httpx.Client:
+    """A client of the process's Visual Practice, with the printed key."""
+    card = process.visual_practice
+    return httpx.Client(base_url=card["url"], auth=(card["api_key"], ""), timeout=30)
+
+
+@contextmanager
+def simple_salesforce(process: SandboxProcess, version: str) -> Iterator[Any]:
+    """An unmodified simple-salesforce over https, logged in by token."""
+    session = requests.Session()
+    session.trust_env = False  # a CA bundle in the environment would win over `verify`
+    session.verify = process.salesforce["ca_file"]
+    yield Salesforce(
+        instance_url=process.salesforce["https_url"],
+        session_id=process.salesforce["access_token"],
+        session=session,
+        version=version,
+    )
+    session.close()
+
+
 @pytest.fixture(scope="session")
 def practice(sandbox: SandboxProcess) -> Iterator[httpx.Client]:
-    card = sandbox.visual_practice
-    with httpx.Client(base_url=card["url"], auth=(card["api_key"], ""), timeout=30) as client:
+    with practice_of(sandbox) as client:
         yield client
 
 

@@ -11,6 +11,7 @@ import pytest
 from sandbox.process import SandboxProcess
 from sandbox.visual_practice import allowance as limits
 from sandbox.visual_practice.allowance import Allowance
+from tests.sandbox.conftest import practice_of
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,7 @@ def server() -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def client(server: SandboxProcess) -> Iterator[httpx.Client]:
-    card = server.visual_practice
-    with httpx.Client(base_url=card["url"], auth=(card["api_key"], ""), timeout=30) as client:
+    with practice_of(server) as client:
         yield client
         client.post("/__admin/rate", json={"requests_per_minute": None}).raise_for_status()
         client.post("/__admin/pace", json=dict.fromkeys(("record_seconds", "skipped_seconds"), 0)).raise_for_status()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,12 +24,11 @@ def alone() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture
-def org(alone: SandboxProcess) -> Iterator[Org]:
-    client = Org(alone.salesforce)
+def org(alone: SandboxProcess, connect: Callable[[SandboxProcess], Org]) -> Iterator[Org]:
+    client = connect(alone)
     yield client
     client.admin.post("/speed", json={"like": "fast", "bulk_lock_seconds": 10, "bulk_columns_sorted": 0})
     client.admin.post("/bulk", json={"DailyBulkApiBatches": 15_000, "DailyBulkV2QueryJobs": 10_000})
-    client.close()
 
 
 def table(text: str) -> list[dict[str, str]]:

@@ -7,26 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from simple_salesforce import Salesforce
 
 from sandbox.process import SandboxProcess
-from tests.sandbox.conftest import Org
+from tests.sandbox.conftest import Org, simple_salesforce
 from tests.sandbox.test_metadata import on, package
 
 
 @pytest.fixture
 def client(sandbox: SandboxProcess) -> Any:
-    session = requests.Session()
-    session.trust_env = False  # a CA bundle in the environment would win over `verify`
-    session.verify = sandbox.salesforce["ca_file"]
-    yield Salesforce(
-        instance_url=sandbox.salesforce["https_url"],
-        session_id=sandbox.salesforce["access_token"],
-        session=session,
-        version="62.0",
-    )
-    session.close()
+    with simple_salesforce(sandbox, "62.0") as made:
+        yield made
 
 
 def test_simple_salesforce_writes_and_reads_over_https(client: Any) -> None:

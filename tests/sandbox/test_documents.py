@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.process import SandboxProcess
 from sandbox.visual_practice import content
+from tests.sandbox.conftest import practice_of
 
 GIGABYTE = 10**9
 
@@ -22,8 +23,7 @@ def server() -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def client(server: SandboxProcess) -> Iterator[httpx.Client]:
-    card = server.visual_practice
-    with httpx.Client(base_url=card["url"], auth=(card["api_key"], ""), timeout=30) as client:
+    with practice_of(server) as client:
         yield client
         client.delete("/__admin/faults")
 

@@ -7,7 +7,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -42,10 +42,8 @@ def alone() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture
-def org(alone: SandboxProcess) -> Iterator[Org]:
-    client = Org(alone.salesforce)
-    yield client
-    client.close()
+def org(alone: SandboxProcess, connect: Callable[[SandboxProcess], Org]) -> Org:
+    return connect(alone)
 
 
 def package(files: dict[str, str], **members: list[str]) -> bytes:

@@ -16,6 +16,7 @@ from sandbox.visual_practice.localtime import LocalTime
 from sandbox.visual_practice.profile import Profile
 from sandbox.visual_practice.schema import BY_NAME, BY_PLURAL, RESOURCES
 from sandbox.visual_practice.view import long_id, short_id
+from tests.sandbox.conftest import practice_of
 
 LOCAL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
@@ -28,8 +29,7 @@ def server() -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def client(server: SandboxProcess) -> Iterator[httpx.Client]:
-    card = server.visual_practice
-    with httpx.Client(base_url=card["url"], auth=(card["api_key"], ""), timeout=30) as client:
+    with practice_of(server) as client:
         yield client
         client.post("/__admin/profile", json={"profile": "page"}).raise_for_status()
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceExpiredSession,
@@ -17,20 +16,13 @@ from simple_salesforce.exceptions import (
 )
 
 from sandbox.process import SandboxProcess
+from tests.sandbox.conftest import simple_salesforce
 
 
 @pytest.fixture
 def client(sandbox: SandboxProcess) -> Iterator[Any]:
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = sandbox.salesforce["ca_file"]
-    yield Salesforce(
-        instance_url=sandbox.salesforce["https_url"],
-        session_id=sandbox.salesforce["access_token"],
-        session=session,
-        version="66.0",
-    )
-    session.close()
+    with simple_salesforce(sandbox, "66.0") as made:
+        yield made
 
 
 def test_a_record_is_made_changed_found_and_deleted(client: Any) -> None:
