@@ -6,8 +6,8 @@ texts are (practice) for unknown fields, unverified for the rest.
 
 import sqlite3
 
-from sandbox.salesforce import describe
-from sandbox.salesforce.chunk import Write, present
+from sandbox.salesforce import describe, pairs
+from sandbox.salesforce.chunk import Write
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.schema import Schema
 
@@ -42,12 +42,5 @@ class Grants:
 
     def assignments(self, connection: sqlite3.Connection, write: Write) -> None:
         """Refuses a second assignment of a set to a user."""
-        sets = present(write.stored.get("PermissionSetId", ()))
-        columns = ("PermissionSetId", "AssigneeId")
-        taken = set(self._records.select(connection, ASSIGNMENT, columns, columns[0], sets, live=True))
-        for row in write.lasting(write.new):
-            pair = (write.given("PermissionSetId", row), write.given("AssigneeId", row))
-            if pair in taken:
-                text = "duplicate value found: <unknown> duplicates value on record with id: <unknown>"
-                write.refuse(row, "DUPLICATE_VALUE", text)
-            taken.add(pair)
+        text = "duplicate value found: <unknown> duplicates value on record with id: <unknown>"
+        pairs.once(self._records, connection, write, ASSIGNMENT, ("PermissionSetId", "AssigneeId"), text)

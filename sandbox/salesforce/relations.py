@@ -7,7 +7,7 @@ the texts of the refusals are unverified.
 
 import sqlite3
 
-from sandbox.salesforce import ids
+from sandbox.salesforce import ids, pairs
 from sandbox.salesforce.chunk import Write
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.schema import Schema
@@ -85,12 +85,5 @@ class Relations:
                     )
                     write.refuse(row, "FIELD_INTEGRITY_EXCEPTION", text)
             return
-        contacts = [write.given("ContactId", row) for row in write.lasting(write.new)]
-        found = self._records.select(connection, RELATION, ("ContactId", "AccountId"), "ContactId", contacts, live=True)
-        taken = set(found)
-        for row in write.lasting(write.new):
-            pair = (write.given("ContactId", row), write.given("AccountId", row))
-            if pair in taken:
-                text = "There's already a relationship between this account and contact."
-                write.refuse(row, "DUPLICATE_VALUE", text)
-            taken.add(pair)
+        text = "There's already a relationship between this account and contact."
+        pairs.once(self._records, connection, write, RELATION, ("ContactId", "AccountId"), text)

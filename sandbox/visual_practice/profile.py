@@ -35,11 +35,6 @@ class Profile:
     custom: str = "flat"
 
     @property
-    def is_raw(self) -> bool:
-        """Whether records go out as they are stored."""
-        return (self.times, self.ids, self.custom) == ("utc", "number", "flat")
-
-    @property
     def text(self) -> str:
         """The profile as `parse` reads it."""
         return ",".join(f"{name}={value}" for name, value in asdict(self).items())
