@@ -19,6 +19,18 @@ CreateTopics = Callable[..., Awaitable[list[str]]]
 ReadTopic = Callable[..., Awaitable[list[ConsumerRecord]]]
 
 
+async def commit_offset(bootstrap: str, group: str, tp: TopicPartition, offset: int) -> None:
+    """Commits as a member of `group` would have.
+
+    Without auto-commit: a consumer that has looked before there was an offset stands at the log's end, and would commit that when it stops.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign([tp])
+    await consumer.commit({tp: offset})
+    await consumer.stop()
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[LocalKafka]:
     """The broker all tests share: `kafka.bootstrap`. Tests that kill a broker start one of their own."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from cutover import census, control
 from cutover.control import Control, PortInUse
 from cutover.settings import ControlSettings, CutoverSettings, KafkaSettings, Settings, SourceSettings
 from ops.kafka import LocalKafka
-from tests.conftest import ReadTopic
+from tests.conftest import ReadTopic, commit_offset
 from tests.cutover.records import codec, operation, version
 from topics.provision import apply
 
@@ -72,12 +72,8 @@ async def test_it_counts_measures_and_serves(
         value = codec.encode("operation", operation(f"patient:{number}", 1))
         await producer.send_and_wait(catalogue.audit, value, key=b"patient:" + key)
     await producer.stop()
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=catalogue.group("ingest"))
-    await consumer.start()
     part = TopicPartition(catalogue.vp("patient"), 0)
-    consumer.assign([part])
-    await consumer.commit({part: 4})
-    await consumer.stop()
+    await commit_offset(kafka.bootstrap, catalogue.group("ingest"), part, 4)
     async with _running(settings) as (_, client):
         found = await _until(client, lambda s: s["groups"] and s["objects"].get("patient", {}).get("loaded") == 10)
         assert found["groups"][catalogue.group("ingest")]["lag"] == 6

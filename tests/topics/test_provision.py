@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from ops.kafka import LocalKafka
-from tests.conftest import CreateTopics
+from tests.conftest import CreateTopics, commit_offset
 from topics.broker import KafkaUnreachable
 from topics.catalogue import Catalogue
 from topics.provision import apply, check
@@ -66,11 +66,7 @@ async def test_a_committed_offset_below_the_log_start_is_an_error(kafka: LocalKa
     for _ in range(5):
         await producer.send_and_wait(part.topic, b"x", partition=0)
     await producer.stop()
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=catalogue.group("resolve"))
-    await consumer.start()
-    consumer.assign([part])
-    await consumer.commit({part: 2})
-    await consumer.stop()
+    await commit_offset(kafka.bootstrap, catalogue.group("resolve"), part, 2)
     assert await check(kafka.bootstrap, catalogue) == []
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()

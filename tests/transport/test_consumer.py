@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from ops.kafka import LocalKafka
-from tests.conftest import CreateTopics, ReadTopic
+from tests.conftest import CreateTopics, ReadTopic, commit_offset
 from tests.transport.waiting import eventually
 from transport.worker import EXIT_CRASHED
 
@@ -85,12 +85,8 @@ class Bench:
 
     async def commit(self, partition: int, offset: int) -> None:
         """As a worker before this one would have."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=f"{self.prefix}probe")
-        await consumer.start()
         tp = TopicPartition(f"{self.prefix}in", partition)
-        consumer.assign([tp])
-        await consumer.commit({tp: offset})
-        await consumer.stop()
+        await commit_offset(self.bootstrap, f"{self.prefix}probe", tp, offset)
 
     async def committed(self) -> dict[int, int]:
         try:
