@@ -36,7 +36,6 @@ from transport.checkpoint import Checkpoint
 from transport.chunk import Chunk
 from transport.publisher import Publisher
 
-STAGES: Final = ("ingest", "resolve", "deliver")
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
 _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
 _DELIVER_WINDOW: Final = 4500  # decoded rows of some 4 kB, for each partition: most of what the process holds
@@ -180,10 +179,8 @@ def resolve(setup: Setup) -> App:
     return app
 
 
-def deliver(
-    setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mapping[str, Any]], records: SourceRecords, gate: Gate
-) -> App:
-    """The app that loads and verifies."""
+def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mapping[str, Any]], gate: Gate) -> App:
+    """The app that loads."""
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
     create_only = insert_only_columns(document, describes)
     loads: dict[str, Load] = {}
@@ -208,21 +205,27 @@ def deliver(
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
         )
+    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(name) for name in names.sobjects])
+    for sobject, load in loads.items():
+        _register(app, f"load.{sobject}", load, names.sf(sobject))
+        _background(app, load.tick)
+    _background(app, gate.follow)
+    return app
+
+
+def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords) -> App:
+    """The app that reads back what was loaded."""
+    parts, names, document = _Parts(setup, "verify"), setup.catalogue, setup.document
     verifier = Verify(
         parts.outputs,
         salesforce,
         records,
         {name: compile_comparison(document, name) for name in document.objects},
         {name: _lookups(document, name) for name in document.objects},
-        lambda: gate.open() and any(load.busy for load in loads.values()),
     )
-    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(name) for name in names.sobjects])
-    for sobject, load in loads.items():
-        _register(app, f"load.{sobject}", load, names.sf(sobject))
-        _background(app, load.tick)
+    app = parts.app()
     _register(app, "verify", verifier, names.audit)
     _background(app, verifier.tick)
-    _background(app, gate.follow)
     return app
 
 
@@ -249,12 +252,15 @@ async def stage_app(
             yield ingest(setup, await stack.enter_async_context(cast("VisualPractice", source)))
         elif stage == "resolve":
             yield resolve(setup)
-        else:
+        elif stage == "deliver":
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
             names = setup.catalogue.sobjects
             found = await asyncio.gather(*(salesforce.describe(name) for name in names))
+            gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
+            yield deliver(setup, salesforce, dict(zip(names, found, strict=True)), gate)
+        else:
+            salesforce = await stack.enter_async_context(cast("Salesforce", target))
             records = SourceRecords(setup.bootstrap)
             await records.start()
             stack.push_async_callback(records.stop)
-            gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
-            yield deliver(setup, salesforce, dict(zip(names, found, strict=True)), records, gate)
+            yield verify(setup, salesforce, records)

@@ -151,11 +151,6 @@ class Load:
                 ):
                     self._leave(assignment, lane)
 
-    @property
-    def busy(self) -> bool:
-        """Whether rows wait for a batch or are in one."""
-        return any(lane.queued or lane.batches for _, lane in self._lanes.values())
-
     def _touch(self, assignment: Assignment, lane: Lane) -> None:
         for tp in assignment.positions:
             if tp.topic == self._rows.source and tp.partition == lane.partition:

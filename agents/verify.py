@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -39,8 +39,6 @@ _TICK_SECONDS: Final = 0.2
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _PAUSE_MOST: Final = 30.0
 _CACHE: Final = 50_000
-_YIELD: Final = 3.0  # while rows are on their way in, verification waits so many times what its last chunk took
-_YIELD_MOST: Final = 1.0  # seconds: it may lag, not starve
 
 
 @dataclass(eq=False)
@@ -71,7 +69,6 @@ class Verify:
         source: reads records of ``vp.*``.
         comparisons: by object.
         lookups: by object, its lookup columns with the Salesforce object and the external id that each leads to.
-        loading: whether rows are on their way in, in this process: they go first.
     """
 
     def __init__(
@@ -81,7 +78,6 @@ class Verify:
         source: SourceRecords,
         comparisons: Mapping[str, Comparison],
         lookups: Mapping[str, Sequence[Lookup]],
-        loading: Callable[[], bool] = lambda: False,
     ) -> None:
         self._outputs = outputs
         self._salesforce = salesforce
@@ -89,11 +85,9 @@ class Verify:
         self._source = source
         self._comparisons = comparisons
         self._lookups = lookups
-        self._loading = loading
         self._references: dict[str, str] = {}
         self._again: dict[str, Check] = {}
         self._reading = asyncio.Lock()
-        self._worked = 0.0
 
     async def handle(self, chunk: Chunk) -> None:
         """Verifies the newest landing of each row in the chunk."""
@@ -113,23 +107,12 @@ class Verify:
         checks = [Check(operation, chunk, ticket) for operation in landed.values()]
         for _ in checks:
             ticket.take()
-        if checks:  # most of the audit is other agents', and what was verified itself
-            await self._yield(chunk)
-            began = time.monotonic()
-            await self._verify(checks)
-            self._worked = time.monotonic() - began
+        await self._verify(checks)
         ticket.settle()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         """Leaves the one landing unverified: it stays visible as such."""
         log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
-
-    async def _yield(self, chunk: Chunk) -> None:
-        """Lets loading have the process for a while."""
-        until = time.monotonic() + min(_YIELD * self._worked, _YIELD_MOST)
-        while self._loading() and time.monotonic() < until:
-            await asyncio.sleep(_TICK_SECONDS)
-            chunk.assignment.check()
 
     def _overtaken(self, own: str, landed: dict[str, Operation]) -> None:
         """A newer landing, or the end, of a row makes a check of what it was before meaningless."""

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from agents.apps import STAGES
 from bench.measure import machine, memory, verdict
 from bench.practice import practices_for
 from bench.stages import Stages, environment, settings
@@ -28,6 +27,7 @@ from cutover.status import gather
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from topics import provision
+from topics.catalogue import STAGES
 from topics.codec import Codec
 
 _TARGET: Final = 1.2

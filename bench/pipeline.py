@@ -23,7 +23,6 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from agents.apps import STAGES
 from bench import practice, topics
 from bench.measure import Sampler, machine, verdict
 from bench.stages import Stages, environment, settings
@@ -34,6 +33,7 @@ from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from topics import provision
 from topics.broker import Broker, open_broker
+from topics.catalogue import STAGES
 from topics.codec import Codec
 from topics.messages import Transition
 
@@ -116,10 +116,10 @@ async def _pipeline(
         with Stages(variables, directory, given.profile) as stages:
             watched = {"sandbox": org.pid, **_broker(kafka)}
             with Sampler(lambda: watched | stages.pids) as sampler:
-                for name in ("control",) * given.control + ("resolve", "deliver"):
+                for name in ("control",) * given.control + ("resolve", "deliver", "verify"):
                     stages.start(name)
                 await _open_gate(config)
-                await _members(config, ("resolve", "deliver"), stages)
+                await _members(config, ("resolve", "deliver", "verify"), stages)
                 stages.start("ingest")
                 landed = await _landed(org, total, stages)
                 outcome = await _audited(config, total, stages)

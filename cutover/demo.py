@@ -25,7 +25,6 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from agents.apps import STAGES
 from cutover import phase, running
 from cutover.census import compare, list_ids, lookups
 from cutover.chosen_map import read_map
@@ -43,11 +42,12 @@ from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from topics import provision
 from topics.broker import open_broker
+from topics.catalogue import STAGES
 from topics.codec import Codec
 
 _ORG_ROWS: Final = 200
 _DESK_SECONDS: Final = 1.0
-_KILL_AT: Final = {"deliver": 0.15, "resolve": 0.3, "ingest": 0.45}
+_KILL_AT: Final = {"deliver": 0.15, "resolve": 0.3, "ingest": 0.45, "verify": 0.6}
 _QUIET_SECONDS: Final = 8.0
 _SETTLE_SECONDS: Final = 240.0
 _DESK: Final = {"edits": 12, "creates": 3, "deletes": 2, "undeletes": 1}

@@ -16,16 +16,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from agents.apps import STAGES, Setup, stage_app
+from agents.apps import Setup, stage_app
 from connectors.retry import Retry
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
 from cutover.chosen_map import read_map
 from cutover.outcome import Refused
+from cutover.priority import give_way
 from cutover.settings import Settings
 from cutover.supervise import Supervisor, command
 from mapping.check import check_map
 from mapping.rules import MapDocument
+from topics.catalogue import STAGES
 from transport.worker import serve
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ def run(settings: Settings, stage: str, config: Path | None = None) -> int:
     if stage == "all":
         asyncio.run(_supervise(settings, config))
         return 0
+    if stage == "verify":
+        give_way()  # to loading: it may lag, and catches up when there is time
     with ExitStack() as stack:
         number, data_dir = stack.enter_context(_slot(settings.cutover.data_dir / "workers", stage))
         return asyncio.run(_serve(settings, stage, f"{stage}-{number}-{socket.gethostname().lower()}", data_dir))
@@ -103,7 +107,7 @@ async def _clients(
             for rule in document.objects.values():
                 await source.page(rule.resource, per_page=1)
         return open_source(settings), None
-    if stage == "deliver":
+    if stage in {"deliver", "verify"}:
         async with open_target(settings, _AT_START) as target:
             await check_target(target, document)
         return None, open_target(settings)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-STAGES = ("ingest", "resolve", "deliver")
+STAGES = ("ingest", "resolve", "deliver", "verify")
 """The consumer groups, one per stage, in the order a record passes them."""
 
 TARGETS: Mapping[str, str] = MappingProxyType({"practice": "Account", "patient": "Contact"})
@@ -156,7 +156,8 @@ class Catalogue:
         return {
             "ingest": (self.extract, *(self.vp(name) for name in self.targets), self.replay),
             "resolve": (self.refs,),
-            "deliver": (*(self.sf(name) for name in self.sobjects), self.audit),
+            "deliver": tuple(self.sf(name) for name in self.sobjects),
+            "verify": (self.audit,),
         }
 
     @property
@@ -199,7 +200,7 @@ class Catalogue:
         stages = ("extract", "map", "resolve", "load", "verify")
         yield self._kept(self.audit, reference, ("operation",), stages, ("ledger", "verify"))
         yield self._kept(self.rejects, reference, ("reject",), stages, ("ledger", "replay"))
-        yield self._kept(self.control, "cutover id", ("transition",), ("cli", "control"), ("ledger", *STAGES))
+        yield self._kept(self.control, "cutover id", ("transition",), ("cli", "control"), ("ledger", "load"))
         for sobject in self.sobjects:
             yield self._compact(self.bulk(sobject), "batch and page", ("batch", "batch_rows"), "load", "ledger")
         for name in (*STATES, *(f"rows.{sobject}" for sobject in self.sobjects)):

@@ -23,7 +23,13 @@ from cutover.settings import Settings, load
 from cutover.supervise import end_with_parent
 from topics import provision
 
-NEEDED = {"ingest": ("source",), "resolve": (), "deliver": ("target",), "all": ("source", "target")}
+NEEDED = {
+    "ingest": ("source",),
+    "resolve": (),
+    "deliver": ("target",),
+    "verify": ("target",),
+    "all": ("source", "target"),
+}
 """Systems that each stage talks to."""
 
 

@@ -10,6 +10,7 @@ import pytest
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.pipeline import Pipeline
+from topics.catalogue import STAGES
 
 CANARY = "Kanarienvogel"
 """Planted into values of patients before the snapshot; it must stay in the values of the topics that carry patients."""
@@ -33,7 +34,7 @@ async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> 
         try:
             pipeline.practice.put("patient", *CANARIES)
             await pipeline.begin()
-            for stage in ("ingest", "resolve", "deliver"):
+            for stage in STAGES:
                 pipeline.start(stage)
             await pipeline.start_control()
             await pipeline.equal(within=90)

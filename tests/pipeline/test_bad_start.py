@@ -63,6 +63,7 @@ def run(pipeline: Pipeline, stage: str, **environment: str) -> tuple[int, list[s
         ("ingest", "SOURCE__URL", NOBODY, "Visual Practice: no whole answer (ConnectError)."),
         ("ingest", "SOURCE__URL", "nonsense", "Visual Practice: no whole answer"),
         ("deliver", "TARGET__CLIENT_SECRET", "wrong", "Salesforce: the org doesn't accept the client"),
+        ("verify", "TARGET__CLIENT_SECRET", "wrong", "Salesforce: the org doesn't accept the client"),
         ("deliver", "TARGET__URL", NOBODY, "Salesforce: no whole answer (ConnectError)."),
         ("resolve", "KAFKA__BOOTSTRAP", "127.0.0.1:9", "Kafka does not answer at 127.0.0.1:9: start it, or correct"),
     ],

@@ -16,6 +16,7 @@ from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
+from topics.catalogue import STAGES
 from transport.failpoint import EXIT_CODE
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -38,7 +39,7 @@ async def loading(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -
         pipeline = Pipeline(kafka.bootstrap, f"kills.{uuid4().hex[:6]}.", sandbox, directory, partitions=1, **settings)
         try:
             await pipeline.begin()
-            for stage in ("ingest", "resolve", "deliver"):
+            for stage in STAGES:
                 pipeline.start(stage)
             await pipeline.equal(within=90)
             assert await pipeline.end("deliver") == 0
