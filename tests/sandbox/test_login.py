@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 import requests
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from requests.adapters import HTTPAdapter
@@ -21,6 +19,7 @@ from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from sandbox.process import SandboxProcess
 from tests.sandbox.conftest import Org
+from tests.sandbox.signing import certified_key
 
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -42,24 +41,9 @@ def org(own: SandboxProcess, connect: Callable[[SandboxProcess], Org]) -> Iterat
 @pytest.fixture(scope="module")
 def key(own: SandboxProcess) -> rsa.RSAPrivateKey:
     """A private key whose certificate is that of the connected app."""
-    private = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "connected app")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(private, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
     url = f"{own.salesforce['url']}/__admin/certificate"
     assert httpx.post(url, json={"certificate": "nonsense"}).status_code == 400
-    assert httpx.post(url, json={"certificate": pem}).status_code == 201
-    return private
+    return certified_key(own.salesforce)
 
 
 def assertion(org: Org, key: rsa.RSAPrivateKey, **claims: Any) -> str:
@@ -97,6 +81,11 @@ def test_a_signed_assertion_logs_in_and_gives_no_refresh_token(org: Org, key: rs
 def test_the_exp_of_an_assertion_may_be_text_or_in_milliseconds(org: Org, key: rsa.RSAPrivateKey) -> None:
     for exp in (str(int(time.time() + 60)), int((time.time() + 60) * 1000)):
         assert token(org, grant_type=JWT, assertion=assertion(org, key, exp=exp)).status_code == 200
+
+
+def test_an_assertion_is_taken_until_three_minutes_after_its_exp(org: Org, key: rsa.RSAPrivateKey) -> None:
+    answers = [token(org, grant_type=JWT, assertion=assertion(org, key, exp=time.time() - age)) for age in (120, 240)]
+    assert [answer.status_code for answer in answers] == [200, 400]
 
 
 def test_the_user_of_an_assertion_is_who_writes(org: Org, key: rsa.RSAPrivateKey) -> None:

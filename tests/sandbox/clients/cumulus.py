@@ -8,10 +8,13 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
-from unittest.mock import patch
 
 card = json.loads(Path(sys.argv[1]).read_text())
-os.environ["REQUESTS_CA_BUNDLE"] = card["ca_file"]
+os.environ |= {
+    "REQUESTS_CA_BUNDLE": card["ca_file"],
+    "SFDX_CLIENT_ID": card["client_id"],
+    "SFDX_HUB_KEY": card["key"],
+}
 Path(".git").mkdir(exist_ok=True)
 Path(".git/HEAD").write_text("ref: refs/heads/main\n")
 Path("cumulusci.yml").write_text("project:\n  name: sandbox\n  package:\n    name: sandbox\n    api_version: '62.0'\n")
@@ -55,19 +58,18 @@ project.keychain = BaseProjectKeychain(project, None)
 org = OrgConfig(
     {
         "instance_url": card["https_url"],
-        "access_token": card["access_token"],
         "id": f"{card['https_url']}/id/00D/{card['user']}",
         "username": card["username"],
     },
     "sandbox",
+    keychain=project.keychain,
 )
 
 
 def run(task, **options):
-    """Runs one task; its token is not refreshed: that is asked for at an address that is not the sandbox's."""
-    with patch.object(OrgConfig, "refresh_oauth_token"):
-        made = task(project, TaskConfig({"options": options}), org)
-        made()
+    """Runs one task; each logs in anew, by JWT."""
+    made = task(project, TaskConfig({"options": options}), org)
+    made()
     return made.return_values
 
 

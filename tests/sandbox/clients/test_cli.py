@@ -3,18 +3,13 @@ from __future__ import annotations
 import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from tests.sandbox.clients.conftest import Node
+from tests.sandbox.signing import certified_key, new_key, private_pem
 
 pytestmark = pytest.mark.timeout(600)  # the first test may install the clients
 
@@ -129,9 +124,7 @@ def test_the_cli_tells_why_a_deploy_failed(cli: Node) -> None:
 
 def test_the_cli_logs_in_with_a_key(node: Node) -> None:
     card = node.salesforce
-    key, certificate = key_and_certificate()
-    registered = httpx.post(f"{card['url']}/__admin/certificate", json={"certificate": certificate})
-    assert registered.status_code < 300, registered.text
+    key = private_pem(certified_key(card))
     who = ("--client-id", card["client_id"], "--username", card["username"], "--instance-url", card["url"])
     login = ("org", "login", "jwt", "--jwt-key-file", str(written(node, "server.key", key)), "--alias", "by-key")
     answer = result(node.sf(*login, *who))
@@ -142,19 +135,6 @@ def test_the_cli_logs_in_with_a_key(node: Node) -> None:
         ]
         == 1
     )
-    other = written(node, "other.key", key_and_certificate()[0])
+    other = written(node, "other.key", private_pem(new_key()))
     refused = node.sf("org", "login", "jwt", "--jwt-key-file", str(other), *who, code=1)
     assert "invalid assertion" in refused["message"]
-
-
-def key_and_certificate() -> tuple[str, str]:
-    """A new RSA key and a certificate of it, both PEM."""
-    key = rsa.generate_private_key(65_537, 2_048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Carryover sandbox")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-    ).sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private.decode(), made.public_bytes(pem).decode()

@@ -10,6 +10,7 @@ import pytest
 from sandbox.process import SandboxProcess
 from tests.sandbox.clients.installation import HERE, cumulusci
 from tests.sandbox.conftest import Org
+from tests.sandbox.signing import certified_key, private_pem
 
 pytestmark = pytest.mark.timeout(600)  # the first test may install the client
 
@@ -17,8 +18,9 @@ pytestmark = pytest.mark.timeout(600)  # the first test may install the client
 def test_cumulusci_loads_upserts_extracts_deploys_and_deletes(
     sandbox: SandboxProcess, org: Org, tmp_path: Path
 ) -> None:
+    key = private_pem(certified_key(sandbox.salesforce))
     user = org.query("SELECT Id FROM User LIMIT 1")[0]["Id"]
-    (tmp_path / "card.json").write_text(json.dumps(sandbox.salesforce | {"user": user}))
+    (tmp_path / "card.json").write_text(json.dumps(sandbox.salesforce | {"user": user, "key": key}))
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     command = [str(cumulusci()), str(HERE / "cumulus.py"), "card.json"]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
