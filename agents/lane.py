@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from agents.rowstate import Origin
-from topics.messages import Ready
+from agents.rowstate import Origin, digest_of
+from topics.codec import columns_of
+from topics.messages import Packed, Value
 from transport.chunk import Chunk
 
 COMPANY: Final = 200
@@ -41,20 +42,45 @@ class Ticket:
 
 @dataclass(eq=False)
 class Item:
-    """A row under way, and everybody who waits for it."""
+    """A row under way, and everybody who waits for it. Thousands wait: their columns stay packed until they are sent.
 
-    row: Ready
+    Attributes:
+        row: the row.
+        names: of its columns.
+        parents: Salesforce ids of its parents, to sort by.
+        raw: the record's value, as it came.
+        offset: and where in its partition.
+        tickets: of the chunks that are done when it is.
+        origin: where the row in Salesforce comes from, once that is decided.
+        attempts: how often it was sent in vain.
+        not_before: monotonic seconds; it stays until then.
+        by_collections: it can't travel as CSV, or is to go in small company.
+    """
+
+    row: Packed
+    names: tuple[str, ...]
+    parents: tuple[str, ...]
     raw: bytes
     offset: int
     tickets: list[Ticket]
     origin: Origin | None = None
     attempts: int = 0
     not_before: float = 0.0
-    by_collections: bool = False  # it can't travel as CSV, or is to go in small company
+    by_collections: bool = False
 
     @property
     def key(self) -> Key:
         return (self.row["reference"], self.row["facet"])
+
+    @property
+    def columns(self) -> dict[str, Value]:
+        """A fresh copy of its columns."""
+        return columns_of(self.row["columns"])
+
+    @property
+    def digest(self) -> str:
+        """See `agents.rowstate.digest_of`."""
+        return digest_of(self.row["columns"])
 
     def finish(self) -> None:
         for ticket in self.tickets:

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,12 +19,12 @@ from typing import Any, Final, cast
 from agents.journal import Journal
 from agents.lane import Item, Lane, Operation, Recalled, Ticket
 from agents.outputs import Outputs, now_ms, position_of
-from agents.rowstate import Origin, RowState, digest, key_of
+from agents.rowstate import Origin, RowState, key_of
 from agents.sending import Result, Sending
 from agents.settlement import FOREIGN, STAGE, Member, Settlement
 from state.table import StateTable
-from topics.codec import Undecodable
-from topics.messages import Batch, BatchRow, Ready
+from topics.codec import Undecodable, columns_of
+from topics.messages import Batch, BatchRow, Packed
 from transport import failpoint
 from transport.assignment import Assignment, StaleAssignment
 from transport.chunk import Chunk
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS: Final = 0.05
 _SMALL_BATCH: Final = 100
 _FLYING_BATCHES: Final = 2
+_SHARED: Final = ("object", "sobject", "facet", "op", "run")  # the same text in thousands of rows
 
 
 class Load:
@@ -78,6 +80,7 @@ class Load:
         self._lanes: dict[int, tuple[Assignment, Lane]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     # -- rows in -----------------------------------------------------------------------------------------------------------------------
 
@@ -87,15 +90,31 @@ class Load:
         ticket = Ticket(chunk)
         for record in chunk.records:
             try:
-                _, decoded = self._outputs.decode(record)
+                item = self._item(record, ticket)
             except Undecodable as exc:
                 await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
                 continue
             ticket.take()
-            item = Item(cast("Ready", decoded), record.value, record.offset, [ticket])
             for finished in lane.offer(item):
                 finished.finish()
         ticket.settle()
+
+    def _item(self, record: Any, ticket: Ticket) -> Item:
+        """The row that ``record`` carries.
+
+        Raises:
+            topics.codec.Undecodable: it carries none.
+        """
+        row = cast("Packed", self._outputs.decode(record, packed=True)[1])
+        try:
+            columns, _ = columns_of(row["columns"]), columns_of(row["insert_only"])
+        except (ValueError, TypeError):  # their texts may hold values
+            raise Undecodable("malformed", "The columns of the row are no JSON object.") from None
+        for name in _SHARED:
+            row[name] = sys.intern(row[name])
+        names = tuple(columns)
+        parents = tuple(str(columns.get(name) or "") for name in self._sort_by)
+        return Item(row, self._names.setdefault(names, names), parents, record.value, record.offset, [ticket])
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
@@ -196,7 +215,7 @@ class Load:
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.row["reference"])))
             recalled = lane.recalled.get(item.key)
-            if state.has(item.row) or self._needs_no_call(item.row, state, recalled):
+            if state.has(item.row) or self._needs_no_call(item, state, recalled):
                 local.append((item, state))
                 continue
             operation: Operation = "delete" if item.row["op"] == "delete" else "update" if state.sf_id else "upsert"
@@ -211,21 +230,18 @@ class Load:
             rest = [member for member in members if not (member[0].by_collections or member[0].attempts)]
             for group in (small[:_SMALL_BATCH], rest):
                 if group:
-                    group.sort(key=self._order)
+                    group.sort(key=_parents)
                     lane.take([item for item, _ in group])
                     self._spawn(self._fly(assignment, lane, operation, group), assignment)
 
-    def _order(self, member: Member) -> tuple[str, ...]:
-        columns = member[0].row["columns"]
-        return tuple(str(columns.get(name) or "") for name in self._sort_by)
-
     @staticmethod
-    def _needs_no_call(row: Ready, state: RowState, recalled: Recalled | None) -> bool:
+    def _needs_no_call(item: Item, state: RowState, recalled: Recalled | None) -> bool:
+        row = item.row
         if recalled is not None and recalled.version == row["version"] and recalled.sf_id is not None:
             return True
         if row["op"] != "upsert":
             return state.sf_id is None and recalled is None
-        return state.sf_id is not None and state.digests.get(row["facet"]) == digest(row["columns"])
+        return state.sf_id is not None and state.digests.get(row["facet"]) == item.digest
 
     async def _settle_locally(self, assignment: Assignment, lane: Lane, members: Sequence[Member]) -> None:
         """Settles rows that need no call: applied before, equal to what is there, written by a recalled batch, or a delete of nothing."""
@@ -331,6 +347,10 @@ class Load:
             "run": members[0][0].row["run"] if members else "",
             "at": now_ms(),
         }
+
+
+def _parents(member: Member) -> tuple[str, ...]:
+    return member[0].parents
 
 
 def _journaled(item: Item, state: RowState) -> BatchRow:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from topics.catalogue import Catalogue
 from topics.codec import Codec, Undecodable
-from topics.messages import Extract, Need, Operation, Outcome, Position, Ready, Reject, Value, Waiting
+from topics.messages import Extract, Need, Operation, Outcome, Position, Ready, Reject, Row, Value, Waiting
 from transport.publisher import Publisher
 
 NO_VERSION: Final = ""
@@ -58,14 +58,14 @@ class Outputs:
         self._sf = {name: catalogue.sf(name) for name in catalogue.sobjects}
         self._messages = {topic.name: frozenset(topic.messages) for topic in catalogue.topics}
 
-    def decode(self, record: Any) -> tuple[str, dict[str, Any]]:
-        """The message that a fetched record carries: its name and its content.
+    def decode(self, record: Any, *, packed: bool = False) -> tuple[str, dict[str, Any]]:
+        """The message that a fetched record carries: its name and its content; ``packed`` as in `topics.codec.Codec.decode`.
 
         Raises:
             topics.codec.Undecodable: it is none, or none that belongs into the record's topic, or its key can't be read.
         """
         key = record.key or b""
-        found = self.codec.decode(record.value, topic=record.topic, key=key)
+        found = self.codec.decode(record.value, topic=record.topic, key=key, packed=packed)
         if found[0] not in self._messages[record.topic]:
             raise Undecodable("misplaced", f"A {found[0]} doesn't belong into this topic.")
         try:
@@ -112,7 +112,7 @@ class Outputs:
     async def audit(
         self,
         what: str,
-        row: Ready,
+        row: Row,
         outcome: Outcome | None,
         *,
         row_id: str | None = None,

@@ -5,17 +5,13 @@ Pure. Stored under ``R|<reference>`` in the state table of the row's topic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Final
 
 import orjson
 
-from topics.messages import Ready, Value
-
-_SORTED: Final = orjson.OPT_SORT_KEYS
+from topics.messages import Row
 
 
 class Origin(StrEnum):
@@ -50,24 +46,24 @@ class RowState:
         """The state that `encode` wrote; an empty one for None."""
         return cls(*orjson.loads(data)) if data is not None else cls()
 
-    def has(self, row: Ready) -> bool:
+    def has(self, row: Row) -> bool:
         """Whether this version of the row, or a newer one, has been applied."""
         return row["version"] <= self.versions.get(row["facet"], "")
 
-    def after(self, row: Ready, sf_id: str | None, *, created: bool) -> RowState:
-        """The state once ``row`` has been applied as ``sf_id`` (None: the row is gone)."""
+    def after(self, row: Row, sf_id: str | None, *, created: bool = False, digest: str = "") -> RowState:
+        """The state once ``row`` has been applied as ``sf_id`` (None: the row is gone); ``digest`` is that of what it wrote."""
         facet = row["facet"]
         return RowState(
             sf_id,
             self.epoch + created,
             self.versions | {facet: row["version"]},
-            self.digests | {facet: digest(row["columns"]) if row["op"] == "upsert" else ""},
+            self.digests | {facet: digest},
         )
 
 
-def digest(columns: Mapping[str, Value]) -> str:
-    """A fingerprint of what a row writes; equal content gives equal text."""
-    return blake2b(orjson.dumps(columns, option=_SORTED), digest_size=12).hexdigest()
+def digest_of(columns: bytes) -> str:
+    """A fingerprint of what a row writes, from its packed columns; equal columns give equal text."""
+    return blake2b(columns, digest_size=12).hexdigest()
 
 
 def key_of(reference: str) -> bytes:

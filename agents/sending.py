@@ -22,6 +22,7 @@ from connectors.salesforce.collections import MOST_ROWS, Collections
 from connectors.salesforce.csv_rows import CellRefused, CsvRows
 from connectors.salesforce.row_errors import RowError
 from connectors.salesforce.session import Salesforce
+from topics.codec import columns_of
 from topics.messages import Batch
 from transport import failpoint
 
@@ -111,11 +112,11 @@ class Sending:
             touch()
 
     def _values(self, item: Item, operation: Operation) -> dict[str, Any]:
-        values = dict(item.row["columns"])
+        values: dict[str, Any] = item.columns
         if operation == "update":
             values = {name: value for name, value in values.items() if name not in self._create_only}
         else:
-            values.update(item.row["insert_only"])
+            values |= columns_of(item.row["insert_only"])
         values[self._external_id] = item.row["reference"]
         return values
 

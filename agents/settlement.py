@@ -116,24 +116,24 @@ class Settlement:
     async def _applied(
         self, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
     ) -> None:
-        row = result.item.row
+        item, row = result.item, result.item.row
         if state.has(row):
             return  # said and done before
         own, outputs = row["reference"], self._outputs
         if row["op"] != "upsert":
             left = state.sf_id if row["op"] == "flag" else None
-            changes[key_of(own)] = state.after(row, left, created=False).encode()
-            await outputs.audit(row["op"], row, "deleted", row_id=state.sf_id, columns=list(row["columns"]))
+            changes[key_of(own)] = state.after(row, left).encode()
+            await outputs.audit(row["op"], row, "deleted", row_id=state.sf_id, columns=item.names)
             if left is None:
                 await outputs.fate("gone", own, epoch=state.epoch)
             return
         sf_id = result.sf_id
         assert sf_id is not None, "an applied upsert has an id"
         created = state.sf_id is None
-        after = state.after(row, sf_id, created=created)
+        after = state.after(row, sf_id, created=created, digest=item.digest)
         changes[key_of(own)] = after.encode()
         what = "create" if created else "update" if sent or result.created else "unchanged"
-        await outputs.audit(what, row, "loaded", row_id=sf_id, columns=list(row["columns"]))
+        await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names)
         if created:
             await outputs.fate("landed", own, sf_id=sf_id, epoch=after.epoch)
 

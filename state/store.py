@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteBufferManager
 
 _MARK: Final = b"\xff\xffmark"
 _FORM: Final = struct.Struct(">qq")
 # A worker has a file for each table and partition it owns: what each may hold in memory has to be little.
 _WRITE_BUFFER: Final = 1 << 20
-_BLOCKS: Final = Cache(8 << 20)  # shared by all files of the process
+_MOST: Final = 8 << 20  # of all files of the process together: what was written last, and what was read
+_MEMORY: Final = Cache(_MOST)
+_WRITES: Final = WriteBufferManager.new_write_buffer_manager_with_cache(_MOST // 2, allow_stall=False, cache=_MEMORY)
 
 
 UNTRUSTED: Final = -1
@@ -48,9 +50,10 @@ class Store:
         options.create_if_missing(True)
         options.set_write_buffer_size(_WRITE_BUFFER)
         options.set_max_write_buffer_number(2)
+        options.set_write_buffer_manager(_WRITES)
         options.set_keep_log_file_num(2)
         blocks = BlockBasedOptions()
-        blocks.set_block_cache(_BLOCKS)
+        blocks.set_block_cache(_MEMORY)
         blocks.set_bloom_filter(10, block_based=False)  # most keys that are asked for are new
         blocks.set_cache_index_and_filter_blocks(True)
         options.set_block_based_table_factory(blocks)

@@ -22,6 +22,7 @@ MAGIC = b"\x00"
 
 HEADER = 5
 STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
+SORTED = STRICT | orjson.OPT_SORT_KEYS
 
 
 class Undecodable(Exception):  # noqa: N818 - the name is the contract
@@ -132,8 +133,16 @@ class Codec:
             return out.getvalue()
         return writer.header + self._cipher.seal(out.getvalue(), message=message, topic=topic, key=key)
 
-    def decode(self, data: bytes | None, *, topic: str = "", key: bytes = b"") -> tuple[str, dict[str, Any]]:
+    def decode(
+        self, data: bytes | None, *, topic: str = "", key: bytes = b"", packed: bool = False
+    ) -> tuple[str, dict[str, Any]]:
         """Message name and value; a value written with an older schema comes in the newest one's shape.
+
+        Args:
+            data: A record's value.
+            topic: Where it lay.
+            key: And its key.
+            packed: Leave the columns of a ready row as the JSON they travel as (`topics.messages.Packed`).
 
         Raises:
             Undecodable: The bytes are no message of ours, or damaged.
@@ -152,7 +161,7 @@ class Codec:
             size = len(data)
         try:
             value: dict[str, Any] = schemaless_reader(body, reader.writer, reader.reader)  # type: ignore[assignment]
-            if reader.unpack:
+            if reader.unpack and not packed:
                 reader.unpack(value)
         except EOFError:
             raise Undecodable("truncated", f"The {reader.message} ends too early.") from None
@@ -198,8 +207,8 @@ def _packer(item: Entry) -> Callable[[Mapping[str, Any]], Mapping[str, Any]] | N
 def _pack_ready(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         **value,
-        "columns": orjson.dumps(value["columns"], option=STRICT),
-        "insert_only": orjson.dumps(value["insert_only"], option=STRICT),
+        "columns": orjson.dumps(value["columns"], option=SORTED),
+        "insert_only": orjson.dumps(value["insert_only"], option=SORTED),
     }
 
 
@@ -208,16 +217,22 @@ def _pack_waiting(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _unpack_ready(value: dict[str, Any]) -> None:
-    value["columns"] = _columns(value["columns"])
-    value["insert_only"] = _columns(value["insert_only"])
+    value["columns"] = columns_of(value["columns"])
+    value["insert_only"] = columns_of(value["insert_only"])
 
 
 def _unpack_waiting(value: dict[str, Any]) -> None:
     _unpack_ready(value["row"])
 
 
-def _columns(data: bytes) -> dict[str, Any]:
-    columns = orjson.loads(data)
+def columns_of(packed: bytes) -> dict[str, Any]:
+    """The columns of a row from the JSON they travel as: sorted by name, so that equal columns are equal bytes.
+
+    Raises:
+        ValueError: It is no JSON.
+        TypeError: It is JSON, but no object.
+    """
+    columns = orjson.loads(packed)
     if columns.__class__ is not dict:
         raise TypeError("columns")
     return columns

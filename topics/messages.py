@@ -36,8 +36,8 @@ class Change(TypedDict):
     custom: dict[str, str]
 
 
-class Ready(TypedDict):
-    """`ready`: a row for Salesforce with real ids in its columns."""
+class Row(TypedDict):
+    """Which row a `ready` is of, and which version of it."""
 
     reference: str
     object: str
@@ -47,8 +47,20 @@ class Ready(TypedDict):
     version: str
     run: str
     source: Position
+
+
+class Ready(Row):
+    """`ready`: a row for Salesforce with real ids in its columns."""
+
     columns: dict[str, Value]
     insert_only: dict[str, Value]
+
+
+class Packed(Row):
+    """A `ready` whose columns are still the JSON they travel as (`topics.codec.columns_of`): a fifth of the memory."""
+
+    columns: bytes
+    insert_only: bytes
 
 
 class Need(TypedDict):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+from agents.lane import Item, Ticket
 from topics.codec import Codec
-from topics.messages import Need, Ready, Waiting
+from topics.messages import Need, Packed, Ready, Waiting
 from topics.version import Version
 
 CODEC = Codec()
@@ -29,6 +30,13 @@ def row(reference: str, number: int = 1, *, op: str = "upsert", **columns: Any) 
         "columns": columns,
         "insert_only": {},
     }
+
+
+def item(made: Ready, *tickets: Ticket) -> Item:
+    """The row as the loader keeps it."""
+    raw = CODEC.encode("ready", made)
+    packed = cast("Packed", CODEC.decode(raw, packed=True)[1])
+    return Item(packed, tuple(made["columns"]), (), raw, made["source"]["offset"], list(tickets))
 
 
 def waiting(

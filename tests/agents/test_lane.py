@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from agents.lane import COMPANY, Item, Lane, Recalled, Ticket
 from agents.rowstate import Origin
-from tests.agents.rows import row
+from tests.agents.rows import item, row
 from transport.chunk import Chunk
 
 
@@ -29,11 +29,10 @@ def ticket() -> tuple[Ticket, Counted]:
     return Ticket(cast("Chunk", counted)), counted
 
 
-def item(reference: str, number: int, *, facet: str = "owner", op: str = "upsert") -> tuple[Item, Counted]:
+def alone(reference: str, number: int, *, facet: str = "owner", op: str = "upsert") -> tuple[Item, Counted]:
     """A row alone in its chunk."""
     made, counted = ticket()
-    found = {**row(reference, number, op=op), "facet": facet}
-    return Item(found, b"raw", number, [made]), counted  # type: ignore[arg-type]
+    return item({**row(reference, number, op=op), "facet": facet}, made), counted
 
 
 def offer(lane: Lane, made: Item) -> None:
@@ -46,7 +45,7 @@ def test_a_chunk_is_done_when_its_last_row_is() -> None:
     items = []
     for number in range(3):
         made.take()
-        items.append(Item(row(f"patient:{number}"), b"", number, [made]))
+        items.append(item(row(f"patient:{number}"), made))
     made.settle()
     for one in items[:2]:
         one.finish()
@@ -64,9 +63,9 @@ def test_a_chunk_without_rows_is_done_at_once() -> None:
 
 def test_a_newer_version_replaces_a_waiting_one_and_keeps_its_origin() -> None:
     lane = Lane(0)
-    old, old_chunk = item("patient:1", 1)
+    old, old_chunk = alone("patient:1", 1)
     old.origin = Origin.ABSENT
-    new, new_chunk = item("patient:1", 2)
+    new, new_chunk = alone("patient:1", 2)
     offer(lane, old)
     offer(lane, new)
     assert list(lane.queued.values()) == [new]
@@ -76,12 +75,12 @@ def test_a_newer_version_replaces_a_waiting_one_and_keeps_its_origin() -> None:
 
 def test_an_older_version_of_what_waits_or_flies_is_finished_at_once() -> None:
     lane = Lane(0)
-    new, new_chunk = item("patient:1", 2)
+    new, new_chunk = alone("patient:1", 2)
     offer(lane, new)
-    old, old_chunk = item("patient:1", 1)
+    old, old_chunk = alone("patient:1", 1)
     offer(lane, old)
     lane.take([new])
-    older, older_chunk = item("patient:1", 1)
+    older, older_chunk = alone("patient:1", 1)
     offer(lane, older)
     assert (old_chunk.done_count, older_chunk.done_count, new_chunk.done_count) == (1, 1, 0)
     assert not lane.queued
@@ -89,12 +88,12 @@ def test_an_older_version_of_what_waits_or_flies_is_finished_at_once() -> None:
 
 def test_the_same_version_again_waits_with_the_first() -> None:
     lane = Lane(0)
-    first, first_chunk = item("patient:1", 1)
+    first, first_chunk = alone("patient:1", 1)
     offer(lane, first)
-    again, again_chunk = item("patient:1", 1)
+    again, again_chunk = alone("patient:1", 1)
     offer(lane, again)
     lane.take([first])
-    third, third_chunk = item("patient:1", 1)
+    third, third_chunk = alone("patient:1", 1)
     offer(lane, third)
     assert first_chunk.done_count == again_chunk.done_count == third_chunk.done_count == 0
     lane.land([first])
@@ -105,11 +104,11 @@ def test_the_same_version_again_waits_with_the_first() -> None:
 def test_a_refused_row_whose_newer_version_waits_is_superseded_and_hands_its_origin_on() -> None:
     # A row that may have been written must not look foreign to the version after it.
     lane = Lane(0)
-    old, old_chunk = item("patient:1", 1)
+    old, old_chunk = alone("patient:1", 1)
     offer(lane, old)
     old.origin = Origin.ABSENT
     lane.take([old])
-    new, _ = item("patient:1", 2)
+    new, _ = alone("patient:1", 2)
     offer(lane, new)
     lane.land([old])
     offer(lane, old)
@@ -119,8 +118,8 @@ def test_a_refused_row_whose_newer_version_waits_is_superseded_and_hands_its_ori
 
 def test_a_row_in_flight_keeps_every_facet_of_it_on_the_ground() -> None:
     lane = Lane(0)
-    owner, _ = item("patient:1", 1)
-    insurance, _ = item("patient:1", 1, facet="insurance")
+    owner, _ = alone("patient:1", 1)
+    insurance, _ = alone("patient:1", 1, facet="insurance")
     offer(lane, owner)
     offer(lane, insurance)
     assert list(lane.candidates(0)) == [owner]
@@ -132,7 +131,7 @@ def test_a_row_in_flight_keeps_every_facet_of_it_on_the_ground() -> None:
 
 def test_a_row_that_is_to_wait_is_no_candidate_before_its_time() -> None:
     lane = Lane(0)
-    one, _ = item("patient:1", 1)
+    one, _ = alone("patient:1", 1)
     one.not_before = 100.0
     offer(lane, one)
     assert list(lane.candidates(99.9)) == []
@@ -144,15 +143,15 @@ def test_a_batch_is_due_when_it_is_full_or_nothing_flies_and_its_eldest_has_wait
     lane.ready = True
     now = time.monotonic()
     assert not lane.due(now + 100, 1, 2)
-    one, _ = item("patient:1", 1)
+    one, _ = alone("patient:1", 1)
     offer(lane, one)
     assert not lane.due(lane.waiting_since + 0.9, 1, 2)
     assert lane.due(lane.waiting_since + 1, 1, 2)
     lane.take([one])
-    two, _ = item("patient:2", 1)
+    two, _ = alone("patient:2", 1)
     offer(lane, two)
     assert not lane.due(now + 100, 1, 2), "something flies"
-    three, _ = item("patient:3", 1)
+    three, _ = alone("patient:3", 1)
     offer(lane, three)
     assert lane.due(lane.waiting_since, 1, 2), "it is full"
     lane.ready = False
@@ -163,13 +162,13 @@ def test_a_batch_waits_on_while_rows_stream_in_until_it_is_full() -> None:
     lane = Lane(0)
     lane.ready = True
     for number in range(COMPANY):
-        offer(lane, item(f"patient:{number}", 1)[0])
+        offer(lane, alone(f"patient:{number}", 1)[0])
     began = lane.waiting_since
     assert not lane.due(began + 1, 1, 10_000), "a call's worth has come within the idle time"
     assert not lane.due(began + 1.9, 1, 10_000), "the wait has started over"
     assert lane.due(began + 2, 1, 10_000), "nobody has come since"
     for number in range(COMPANY):
-        offer(lane, item(f"patient:{COMPANY + number}", 1)[0])
+        offer(lane, alone(f"patient:{COMPANY + number}", 1)[0])
     assert lane.due(began + 1, 1, 2 * COMPANY), "it is full"
 
 
@@ -197,7 +196,7 @@ class LaneModel(RuleBasedStateMachine):
 
     @rule(who=st.integers(1, 4), number=st.integers(1, 6))
     def a_row_comes(self, who: int, number: int) -> None:
-        made, counted = item(f"patient:{who}", number)
+        made, counted = alone(f"patient:{who}", number)
         reference, version = made.row["reference"], made.row["version"]
         self.chunks.append((counted, reference, version))
         self.newest[reference] = max(version, self.newest.get(reference, ""))

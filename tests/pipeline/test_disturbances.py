@@ -66,6 +66,11 @@ async def test_poison_is_rejected_with_its_place_and_the_rest_goes_on(
         strange = CODEC.encode("ready", row("practice:740003"))
     await moved.send(name, strange, key=key, partition=placed.partition)
     await moved.send(name, value, key=b"\xff\xfe", partition=placed.partition)
+    if topic == "sf.Contact":
+        whole = CODEC.encode("ready", row(reference, LastName="x"))
+        damaged = whole.replace(b'{"LastName":"x"}', b'["LastName","x"]')
+        await moved.send(name, damaged, key=key, partition=placed.partition)
+        await moved.rejected(reference, "UNDECODABLE_MALFORMED")
     reject = await moved.rejected(reference, "UNDECODABLE_UNKNOWN_SCHEMA")
     await moved.rejected(reference, "UNDECODABLE_MISPLACED")
     assert (reject["stage"], reject["input"]) == (stage, value)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.topics.samples import MESSAGES, value, written
-from topics.codec import Codec, Undecodable, Unencodable
+from topics.codec import Codec, Undecodable, Unencodable, columns_of
 
 codec = Codec()
 CANARY = "Zoë-Canary-555-12-3456"
@@ -42,7 +42,15 @@ def test_columns_of_any_kind_come_back_with_their_types(filled: dict[str, Any], 
     ready = {**value("ready"), "columns": filled, "insert_only": insert_only}
     _, back = codec.decode(codec.encode("ready", ready))
     assert back == ready
-    assert [type(v) for v in back["columns"].values()] == [type(v) for v in filled.values()]
+    assert {name: type(v) for name, v in back["columns"].items()} == {name: type(v) for name, v in filled.items()}
+
+
+@given(columns)
+def test_packed_columns_are_the_same_bytes_in_whatever_order_they_were_set(filled: dict[str, Any]) -> None:
+    rows = [{**value("ready"), "columns": some} for some in (filled, dict(reversed(filled.items())))]
+    first, second = (codec.decode(codec.encode("ready", row), packed=True)[1] for row in rows)
+    assert first == second
+    assert columns_of(first["columns"]) == filled
 
 
 @pytest.mark.parametrize(
