@@ -37,6 +37,7 @@ from transport.chunk import Chunk
 from transport.publisher import Publisher
 
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
+_WINDOW: Final = 2000  # records of each partition
 _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
 _DELIVER_WINDOW: Final = 4500  # decoded rows of some 4 kB, for each partition: most of what the process holds
 _DELIVER_BATCH: Final = _DELIVER_WINDOW // 2  # while one flies the next one gathers
@@ -106,7 +107,7 @@ class _Parts:
         self._tables.append(table)
         return table
 
-    def app(self, *, window_records: int = 4000, order: Sequence[str] = ()) -> App:
+    def app(self, *, window_records: int = _WINDOW, order: Sequence[str] = ()) -> App:
         setup = self.setup
         return create(
             setup.catalogue.group(self.stage),

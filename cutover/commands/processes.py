@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from cutover import control as control_process
-from cutover import logs, running
+from cutover import logs, memory, running
 from cutover.chosen_map import read_map
 from cutover.commands import options
 from cutover.outcome import Failed
@@ -87,6 +87,7 @@ def run(config: Path | None, as_json: bool) -> None:
 
 def _started(config: Path | None) -> Settings:
     end_with_parent()
+    memory.give_back()
     logs.start()
     return load(config)
 
