@@ -184,6 +184,7 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
     """The app that loads."""
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
     create_only = insert_only_columns(document, describes)
+    parents = {c.parent for rule in document.objects.values() for c in rule.columns.values() if c.parent is not None}
     loads: dict[str, Load] = {}
     for sobject in names.sobjects:
         objects = {name: rule for name, rule in document.objects.items() if rule.target == sobject}
@@ -200,6 +201,7 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
                 salesforce, sobject, external_id, sorted({c for name in objects for c in create_only[name]}), journal
             ),
             external_id=external_id,
+            parents=parents,
             sort_by=[name for rule in objects.values() for name, column in rule.columns.items() if column.parent],
             batch_rows=min(setup.batch_rows, _DELIVER_BATCH),
             bulk_from_rows=setup.bulk_from_rows,

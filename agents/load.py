@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -46,6 +46,7 @@ class Load:
         journal: the batch journal, bound to the same topic.
         sending: the calls to Salesforce.
         external_id: the column that holds our reference.
+        parents: objects of the source that others refer to.
         sort_by: columns to sort a batch by, so that rows of one parent lock it once.
         batch_rows: most rows in a batch.
         bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
@@ -61,6 +62,7 @@ class Load:
         sending: Sending,
         *,
         external_id: str,
+        parents: Collection[str],
         sort_by: Sequence[str],
         batch_rows: int,
         bulk_from_rows: int,
@@ -71,7 +73,7 @@ class Load:
         self._rows = rows
         self._journal = journal
         self._sending = sending
-        self._settlement = Settlement(outputs, rows, journal, external_id)
+        self._settlement = Settlement(outputs, rows, journal, external_id, parents)
         self._sort_by = tuple(sort_by)
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows

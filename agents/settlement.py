@@ -6,7 +6,7 @@ Outputs (audit, the parent's fate) → row states → journal entry removed → 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, TypeAlias
 
 from agents.journal import Journal
@@ -16,7 +16,7 @@ from agents.rowstate import RowState, key_of
 from agents.sending import Result
 from connectors.salesforce.row_errors import Handling, RowError, handling
 from state.table import StateTable
-from topics.messages import Batch, Position
+from topics.messages import Batch, Position, Row
 from transport import failpoint
 from transport.assignment import Assignment
 
@@ -48,13 +48,17 @@ class Settlement:
         rows: the state table of our rows.
         journal: the batch journal.
         external_id: the column that holds our reference.
+        parents: objects of the source that others refer to: only their rows tell `refs` that they have landed.
     """
 
-    def __init__(self, outputs: Outputs, rows: StateTable, journal: Journal, external_id: str) -> None:
+    def __init__(
+        self, outputs: Outputs, rows: StateTable, journal: Journal, external_id: str, parents: Collection[str]
+    ) -> None:
         self._outputs = outputs
         self._rows = rows
         self._journal = journal
         self._external_id = external_id
+        self._parents = frozenset(parents)
 
     async def settle(
         self, assignment: Assignment, lane: Lane, results: Sequence[tuple[Result, RowState]], batch: Batch | None
@@ -117,9 +121,12 @@ class Settlement:
         self, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
     ) -> None:
         item, row = result.item, result.item.row
-        if state.has(row):
-            return  # said and done before
         own, outputs = row["reference"], self._outputs
+        if state.has(row):  # said and done before
+            if state.sf_id is not None:
+                # But under a map, perhaps, in which nobody referred to it: then this is the answer to the first child's look-up.
+                await self._landed(row, state)
+            return
         if row["op"] != "upsert":
             left = state.sf_id if row["op"] == "flag" else None
             changes[key_of(own)] = state.after(row, left).encode()
@@ -134,8 +141,13 @@ class Settlement:
         changes[key_of(own)] = after.encode()
         what = "create" if created else "update" if sent or result.created else "unchanged"
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names)
-        if created:
-            await outputs.fate("landed", own, sf_id=sf_id, epoch=after.epoch)
+        if created or what == "unchanged":
+            await self._landed(row, after)
+
+    async def _landed(self, row: Row, state: RowState) -> None:
+        """Tells a row's children that they can go on; once is enough, and more does no harm."""
+        if row["object"] in self._parents:
+            await self._outputs.fate("landed", row["reference"], sf_id=state.sf_id, epoch=state.epoch)
 
     async def _refused(self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:
         """What to do about a refused row; True when it is to be sent again."""
