@@ -7,12 +7,15 @@ Source of fact: SOQL and SOSL Reference, "Quoted String Escape Sequences"; 16,38
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
-__all__ = ["MOST_BYTES", "in_lists", "name", "quoted"]
+__all__ = ["MOST_BYTES", "encoded", "in_lists", "name", "quoted"]
 
 MOST_BYTES: Final = 12_000
 """Longest encoded query text; the rest of the 16,384 bytes is for the address itself and the headers."""
+
+_PLAIN: Final = " '(),:=*!/"
+"""What may stand in an address's query as it is (RFC 3986, section 3.4): escaped, a list of references is half as long again."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
 _ESCAPES: Final = str.maketrans(
@@ -23,6 +26,11 @@ _ESCAPES: Final = str.maketrans(
 def quoted(text: str) -> str:
     """A text as a SOQL literal, quotes included; safe for any text."""
     return f"'{text.translate(_ESCAPES)}'"
+
+
+def encoded(text: str) -> str:
+    """A query text, or another parameter's value, as it stands in an address."""
+    return quote(text, safe=_PLAIN).replace(" ", "+")
 
 
 def name(identifier: str) -> str:
@@ -50,12 +58,12 @@ def in_lists(select: str, field: str, values: Iterable[str], most_bytes: int = M
         Queries; none when there are no values. A single value too long for the limit gets a query of its own.
     """
     opening = f"{select} WHERE {name(field)} IN ("
-    fixed = len(quote_plus(opening)) + len(quote_plus(")"))
+    fixed = len(encoded(opening)) + len(encoded(")"))
     chunk: list[str] = []
     size = fixed
     for value in dict.fromkeys(values):
         literal = quoted(value)
-        cost = len(quote_plus(literal)) + len(quote_plus(","))
+        cost = len(encoded(literal)) + len(",")
         if chunk and size + cost > most_bytes:
             yield f"{opening}{','.join(chunk)})"
             chunk, size = [], fixed

@@ -1,6 +1,7 @@
 import re
-from urllib.parse import quote_plus
+from urllib.parse import parse_qs
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,12 @@ def test_quotes_and_backslashes_are_escaped():
     assert soql.quoted("O'Hara\\\n") == r"'O\'Hara\\\n'"
 
 
+@given(st.text())
+def test_any_text_arrives_as_it_was(text: str):
+    address = str(httpx.URL(f"http://org.example/query?q={soql.encoded(text)}&more=1"))
+    assert parse_qs(address.partition("?")[2], keep_blank_values=True) == {"q": [text], "more": ["1"]}
+
+
 @pytest.mark.parametrize("bad", ["", "a b", "Id FROM Contact", "1a", "a.", "a--", "é"])
 def test_what_is_no_name_is_refused(bad: str):
     with pytest.raises(ValueError, match="not the name"):
@@ -32,4 +39,4 @@ def test_lists_are_cut_to_the_limit_and_lose_nothing(values: list[str], most: in
     found = [text for query in queries for text in re.findall(r"'(?:[^'\\]|\\.)*'", query)]
     assert found == [soql.quoted(value) for value in dict.fromkeys(values)]
     for query in queries:
-        assert len(quote_plus(query)) <= most or query.count("',") == 0
+        assert len(soql.encoded(query)) <= most or query.count("',") == 0
