@@ -47,8 +47,7 @@ def run(settings: Settings, stage: str, config: Path | None = None) -> int:
     if stage == "all":
         asyncio.run(_supervise(settings, config))
         return 0
-    if stage == "verify":
-        give_way()  # to loading: it may lag, and catches up when there is time
+    give_way(stage)
     with ExitStack() as stack:
         number, data_dir = stack.enter_context(_slot(settings.cutover.data_dir / "workers", stage))
         return asyncio.run(_serve(settings, stage, f"{stage}-{number}-{socket.gethostname().lower()}", data_dir))
