@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from itertools import groupby
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from cutover.priority import NICE
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.practice import STAND_IN, refusable
 from tests.transport.waiting import eventually
@@ -30,6 +32,12 @@ async def test_a_dirty_practice_arrives_whole_is_verified_and_adds_up(moved: Pip
     assert outcomes[-1] == "loaded"
     assert set(outcomes) <= {"held", "loaded"}, "held it was only while its stand-in was slow to come"
     assert "verify" in {one["what"] for one in operations}
+
+
+async def test_what_is_nearly_there_goes_first(moved: Pipeline) -> None:
+    own, lowest = os.getpriority(os.PRIO_PROCESS, 0), 19
+    nice = {stage: os.getpriority(os.PRIO_PROCESS, moved.processes[stage].pid) for stage in NICE}
+    assert nice == {stage: min(own + below, lowest) for stage, below in NICE.items()}
 
 
 async def test_what_the_desk_does_arrives(moved: Pipeline) -> None:

@@ -1,0 +1,109 @@
+"""The map changes in the middle of a cutover."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from cutover import phase
+from cutover.publish import publish
+from mapping.document import default_map_text, load_map
+from ops.kafka import LocalKafka
+from sandbox.process import SandboxProcess
+from tests.pipeline.pipeline import CODEC, Pipeline
+from tests.transport.waiting import eventually
+from topics.catalogue import STAGES
+from topics.messages import Transition
+
+pytestmark = pytest.mark.kafka
+
+_PARENT = re.compile(r"^ +\w+: \{parent: .*\n", re.MULTILINE)
+
+
+@pytest.fixture
+async def unrelated(kafka: LocalKafka, tmp_path: Path) -> AsyncIterator[Pipeline]:
+    """A practice that has moved by a map in which no object refers to another; its workers have ended."""
+    path = tmp_path / "map.yaml"
+    path.write_text(_PARENT.sub("", default_map_text()))
+    simple = load_map(path.read_text(), str(path))
+    assert not any(column.parent for rule in simple.objects.values() for column in rule.columns.values())
+    with SandboxProcess.start(patients=5, practices=3, clean=True) as sandbox:
+        pipeline = Pipeline(
+            kafka.bootstrap,
+            f"map.{uuid4().hex[:6]}.",
+            sandbox,
+            tmp_path,
+            partitions=1,
+            CARRYOVER_CUTOVER__MAP=str(path),
+        )
+        try:
+            await pipeline.begin()
+            await confirm(pipeline, simple.hash)
+            for stage in STAGES:
+                pipeline.start(stage)
+
+            async def landed() -> bool:
+                return (len(pipeline.org.rows("Account")), len(pipeline.org.rows("Contact"))) == (3, 5)
+
+            await eventually(landed, within=60)
+            await pipeline.idle()
+            for stage in STAGES:
+                assert await pipeline.end(stage) == 0
+            yield pipeline
+        finally:
+            pipeline.kill()
+
+
+async def test_a_row_that_gets_its_first_child_by_a_new_map_tells_it_where_it_is(
+    unrelated: Pipeline, tmp_path: Path
+) -> None:
+    assert not await messages(unrelated, "landed"), "nobody referred to them"
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(default_map_text())
+    await confirm(unrelated, load_map(whole.read_text(), str(whole)).hash)
+    for stage in STAGES:
+        unrelated.start(stage, CARRYOVER_CUTOVER__MAP=str(whole))
+    unrelated.practice.put("patient", {"id": "760001", "last_name": "Child", "practice_id": "1"})
+
+    async def linked() -> bool:
+        unrelated.check_alive()
+        child = unrelated.org.rows("Contact").get("patient:760001")
+        return child is not None and child["AccountId"] == unrelated.org.rows("Account")["practice:1"]["Id"]
+
+    await eventually(linked, within=60)
+    assert "practice:1" in await messages(unrelated, "landed")
+
+
+async def confirm(pipeline: Pipeline, map_hash: str) -> None:
+    """Says that the cutover goes on by another map, without reading anything anew."""
+    newest = await phase.newest(pipeline.settings, CODEC)
+    assert newest is not None
+    moved: Transition = {**newest, "map_hash": map_hash, "at": int(time.time() * 1000)}
+    topic, key = pipeline.catalogue.control, pipeline.settings.cutover.id.encode()
+    value = CODEC.encode("transition", moved, topic=topic, key=key)
+    await publish(pipeline.settings.kafka.bootstrap, topic, [(key, value)])
+
+
+async def messages(pipeline: Pipeline, name: str) -> set[str]:
+    """The parents of all messages of that name in ``refs``."""
+    part = TopicPartition(pipeline.catalogue.refs, 0)
+    consumer = AIOKafkaConsumer(bootstrap_servers=pipeline.settings.kafka.bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([part])
+        await consumer.seek_to_beginning(part)
+        end, found = (await consumer.end_offsets([part]))[part], set()
+        while await consumer.position(part) < end:
+            for record in (await consumer.getmany(part, timeout_ms=200)).get(part, []):
+                said, message = CODEC.decode(record.value, topic=record.topic, key=record.key)
+                if said == name:
+                    found.add(message["parent"])
+        return found
+    finally:
+        await consumer.stop()
