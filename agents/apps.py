@@ -45,7 +45,7 @@ _DELIVER_BATCH: Final = _DELIVER_WINDOW // 2  # while one flies the next one gat
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker needs to know; made from the settings by `agents.worker`.
+    """What a worker needs to know; made from the settings by `cutover.worker`.
 
     Attributes:
         bootstrap: Kafka.
