@@ -149,7 +149,7 @@ async def test_a_worker_ends_when_told_to_though_its_broker_is_gone(
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.2")
     async with started(workers):
         await history.send(history.family(parents=100, children=10, seed=SEED))
-        await workers.wait_until_open()
+        await workers.live_state()  # all partitions are open
         await asyncio.to_thread(own_kafka.kill)
         await asyncio.sleep(1)
         await asyncio.to_thread(workers.stop)  # raises when one has not ended in time
