@@ -23,12 +23,12 @@ Key: TypeAlias = tuple[str, str]  # reference, facet
 
 
 class Ticket:
-    """A chunk that is done when all its rows are."""
+    """A chunk that is done when all its rows are. It doesn't keep the chunk: the records would stay in memory with it."""
 
-    __slots__ = ("_chunk", "_left")
+    __slots__ = ("_assignment", "_last", "_left", "_tp")
 
     def __init__(self, chunk: Chunk) -> None:
-        self._chunk = chunk
+        self._assignment, self._tp, self._last = chunk.assignment, chunk.tp, chunk.last
         self._left = 1  # held until every row of the chunk has been looked at
 
     def take(self) -> None:
@@ -37,7 +37,7 @@ class Ticket:
     def settle(self) -> None:
         self._left -= 1
         if self._left == 0:
-            self._chunk.done()
+            self._assignment.done(self._tp, self._last)
 
 
 @dataclass(eq=False)

@@ -15,12 +15,19 @@ from transport.chunk import Chunk
 
 
 class Counted:
-    """A chunk that counts how often it is said to be done."""
+    """A chunk, and its assignment, that counts how often it is said to be done."""
+
+    tp, last = ("topic", 0), 7
 
     def __init__(self) -> None:
         self.done_count = 0
 
-    def done(self) -> None:
+    @property
+    def assignment(self) -> Counted:
+        return self
+
+    def done(self, tp: tuple[str, int], last: int) -> None:
+        assert (tp, last) == (self.tp, self.last)
         self.done_count += 1
 
 
