@@ -14,6 +14,7 @@ import random
 import sys
 from pathlib import Path
 
+from cutover.supervise import end_with_parent
 from state.table import StateTable
 from transport import agent
 from transport.app import App, create
@@ -103,6 +104,7 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()  # else a relay of a test run that was killed goes on answering in the next one's folder
     logging.basicConfig(
         level=os.environ.get("RELAY_LOG", "WARNING"), stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
     )

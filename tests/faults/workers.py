@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from cutover.supervise import PARENT
 from tests.faults.history import PARTITIONS, History
 
 OPEN_SECONDS = 60.0
@@ -39,6 +40,7 @@ class Workers:
             "RELAY_DATA": str(directory),
             "RELAY_DUMP": str(directory / "dump.json"),
             "RELAY_WORKER": f"relay-{number}",
+            PARENT: str(os.getpid()),
         }
         with (directory / "log").open("ab") as log:
             process = subprocess.Popen(

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from cutover import phase
 from cutover.chosen_map import read_map
 from cutover.settings import CutoverSettings, KafkaSettings, Settings
+from cutover.supervise import PARENT
 from sandbox.process import SandboxProcess
 from tests.pipeline.practice import Org, Practice, check_equal
 from tests.transport.waiting import eventually
@@ -106,7 +107,7 @@ class Pipeline:
         self._logs.append(log)
         process = subprocess.Popen(
             [sys.executable, "-m", "cutover.cli", *arguments],
-            env=os.environ | self.environment | environment,
+            env=os.environ | self.environment | environment | {PARENT: str(os.getpid())},
             stdout=log if stdout is None else stdout,
             stderr=log,
             text=True,
