@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 EXIT_CRASHED: Final = 70  # EX_SOFTWARE: start me again
 _STOP_SECONDS: Final = 20.0
+_BLOCKED_SECONDS: Final = 5.0  # longer still: then the event loop itself stands
 _END_SECONDS: Final = 10.0  # from the end of the service to the end of the process
 _GARBAGE_AFTER: Final = 20_000  # new objects: Python's own 700 costs a tenth of the time
 _OURS: Final = frozenset({"agents", "connectors", "cutover", "mapping", "state", "topics", "transport"})
@@ -50,9 +51,7 @@ async def serve(app: App) -> int:
         return await _serve(app, stop)
     finally:
         # Without a broker a task of aiokafka's or Faust's may not heed its cancellation: asyncio.run would wait for it for ever.
-        end = threading.Timer(_END_SECONDS, _leave, (EXIT_CRASHED,))
-        end.daemon = True
-        end.start()
+        _end_after(_END_SECONDS, EXIT_CRASHED)
 
 
 async def _serve(app: App, stop: asyncio.Event) -> int:
@@ -73,6 +72,8 @@ async def _serve(app: App, stop: asyncio.Event) -> int:
     if reason is not None:
         log.error("%s crashed: %s", app.conf.id, told(reason))
         _leave(EXIT_CRASHED)
+    # mode waits for the consumer's thread without yielding (`WorkerThread.stop`), and in the middle of a rebalance that thread may be waiting for us.
+    _end_after(_STOP_SECONDS + _BLOCKED_SECONDS, 0)
     stopping = asyncio.ensure_future(app.stop())
     # Not wait_for, which waits on when its cancellation is not heeded.
     await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
@@ -122,6 +123,13 @@ def _crash_soon(app: App, exc: BaseException) -> None:
 
 
 _crashes: set[asyncio.Future[None]] = set()
+
+
+def _end_after(seconds: float, code: int) -> None:
+    """Ends the process by then, whatever its event loop does."""
+    end = threading.Timer(seconds, os._exit, (code,))
+    end.daemon = True
+    end.start()
 
 
 def _leave(code: int) -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import sys
+import time
 from pathlib import Path
 
 from cutover.supervise import end_with_parent
@@ -28,7 +29,13 @@ RAISE = float(os.environ.get("RELAY_RAISE", "0"))  # probability that a chunk ra
 SLOW = float(os.environ.get("RELAY_SLOW", "0"))  # probability that a record takes up to 10 ms
 
 STATIC = os.environ.get("RELAY_STATIC", "1") == "1"  # static group membership, as in production
+BLOCKED = os.environ.get("RELAY_BLOCKED") == "1"
 DUMP = Path(os.environ.get("RELAY_DUMP", "/dev/null"))
+
+
+async def block(*_: object, **__: object) -> None:
+    """Holds the event loop up, as waiting for a thread does that waits for the event loop."""
+    time.sleep(600)  # noqa: ASYNC251
 
 
 def relay(bootstrap: str, data_dir: Path, worker: str) -> App:
@@ -83,6 +90,9 @@ def relay(bootstrap: str, data_dir: Path, worker: str) -> App:
         await agent.run(app, stream, handle, quarantine)
 
     app.agent(app.topic(f"{PREFIX}in", value_type=bytes, key_type=bytes), concurrency=1, name="relay")(records)
+
+    if BLOCKED:
+        app.on_before_shutdown.connect(block)
 
     @app.task
     async def dump() -> None:

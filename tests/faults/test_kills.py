@@ -159,6 +159,18 @@ async def test_a_worker_ends_when_told_to_though_its_broker_is_gone(
         await workers.check()
 
 
+async def test_a_worker_ends_when_told_to_though_its_event_loop_stands(history: History, tmp_path: Path) -> None:
+    workers = Workers(history, tmp_path, 2, SEED, RELAY_BLOCKED="1")
+    async with started(workers):
+        await history.send(history.family(parents=100, children=10, seed=SEED))
+        await workers.live_state()  # all partitions are open
+        await asyncio.to_thread(workers.stop)  # raises when one has not ended in time
+        workers.environment["RELAY_BLOCKED"] = "0"
+        workers.start_all()
+        await workers.drain()
+        await workers.check()
+
+
 async def test_a_worker_frozen_over_a_rebalance_does_no_harm_when_it_wakes(history: History, tmp_path: Path) -> None:
     """The zombie: paused beyond its session, replaced, then continued with writes of its own still to send."""
     workers = Workers(history, tmp_path, 2, SEED, RELAY_SLOW="0.3", RELAY_STATIC="0")
