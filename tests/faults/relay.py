@@ -34,8 +34,9 @@ DUMP = Path(os.environ.get("RELAY_DUMP", "/dev/null"))
 
 
 async def block(*_: object, **__: object) -> None:
-    """Holds the event loop up, as waiting for a thread does that waits for the event loop."""
-    time.sleep(600)  # noqa: ASYNC251
+    """On request it holds the event loop up, as waiting for a thread does that waits for the event loop."""
+    if BLOCKED:
+        time.sleep(600)  # noqa: ASYNC251
 
 
 def relay(bootstrap: str, data_dir: Path, worker: str) -> App:
@@ -91,8 +92,7 @@ def relay(bootstrap: str, data_dir: Path, worker: str) -> App:
 
     app.agent(app.topic(f"{PREFIX}in", value_type=bytes, key_type=bytes), concurrency=1, name="relay")(records)
 
-    if BLOCKED:
-        app.on_before_shutdown.connect(block)
+    app.on_before_shutdown.connect(block)
 
     @app.task
     async def dump() -> None:
