@@ -40,7 +40,7 @@ class Ticket:
             self._assignment.done(self._tp, self._last)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Item:
     """A row under way, and everybody who waits for it. Thousands wait: their columns stay packed until they are sent.
 

@@ -114,6 +114,7 @@ class Load:
             raise Undecodable("malformed", "The columns of the row are no JSON object.") from None
         for name in _SHARED:
             row[name] = sys.intern(row[name])
+        row["source"]["topic"] = sys.intern(row["source"]["topic"])
         names = tuple(columns)
         parents = tuple(str(columns.get(name) or "") for name in self._sort_by)
         return Item(row, self._names.setdefault(names, names), parents, record.value, record.offset, [ticket])

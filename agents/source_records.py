@@ -17,7 +17,7 @@ from topics.messages import Position
 
 _NEAR: Final = 2000  # offsets: further apart, a seek is cheaper than reading what lies between
 _FETCH_BYTES: Final = 256 * 1024
-_REMEMBERED: Final = 20_000  # records of about half a kB
+_REMEMBERED: Final = 10_000  # records of about a kB
 
 
 Place = tuple[str, int, int]
@@ -97,6 +97,5 @@ class SourceRecords:
             self._forget()
 
     def _forget(self) -> None:
-        if len(self._recent) > _REMEMBERED:
-            for place in list(islice(self._recent, len(self._recent) - _REMEMBERED // 2)):
-                del self._recent[place]
+        for place in list(islice(self._recent, max(0, len(self._recent) - _REMEMBERED))):
+            del self._recent[place]
