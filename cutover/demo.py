@@ -47,6 +47,7 @@ from topics.codec import Codec
 
 _ORG_ROWS: Final = 200
 _DESK_SECONDS: Final = 1.0
+_READ: Final = 0.95  # of the patients at the start: some are deleted before they have been read
 _KILL_AT: Final = {"deliver": 0.15, "resolve": 0.3, "ingest": 0.45, "verify": 0.6}
 _QUIET_SECONDS: Final = 8.0
 _SETTLE_SECONDS: Final = 240.0
@@ -62,6 +63,7 @@ class _Run:
     quiet_from: float = 0.0
     kills: dict[str, int] = field(default_factory=dict)
     began: float = 0.0
+    patients: int = 0
     caught_up: float = 0.0
 
 
@@ -160,7 +162,7 @@ async def _move(
     console: Console,
 ) -> tuple[Proof, dict[str, Any]]:
     document, map_hash = read_map(settings)
-    run, codec = _Run(began=time.time()), Codec()
+    run, codec = _Run(began=time.time(), patients=(await _held_by_source(sandbox))["patient"]), Codec()
     calls_before = await _api_calls(sandbox)
     others_before = await _others(sandbox)
     await phase.begin(settings, codec, map_hash)
@@ -250,9 +252,9 @@ def _share_loaded(settings: Settings) -> float:
 
 
 def _caught_up(status: Status, run: _Run) -> bool:
-    """The snapshot is in, and the kills are behind us."""
+    """All has been read, the snapshot is in, and the kills are behind us."""
     patients = status["objects"].get("patient")
-    if patients is None or len(run.kills) < len(_KILL_AT):
+    if patients is None or len(run.kills) < len(_KILL_AT) or patients["source"] < _READ * run.patients:
         return False
     return bool(patients["in_flight"] <= max(50, patients["source"] // 200))
 
