@@ -39,7 +39,7 @@ from transport.publisher import Publisher
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
 _WINDOW: Final = 2000  # records of each partition
 _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
-_DELIVER_WINDOW: Final = 4000  # rows of some 2 kB, for each partition: most of what the process holds
+_DELIVER_WINDOW: Final = 4000  # rows of some 2.5 kB, for each partition: most of what the process holds
 _DELIVER_BATCH: Final = _DELIVER_WINDOW // 2  # while one flies the next one gathers
 
 

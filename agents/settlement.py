@@ -141,7 +141,7 @@ class Settlement:
         changes[key_of(own)] = after.encode()
         what = "create" if created else "update" if sent or result.created else "unchanged"
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names)
-        if created or what == "unchanged":
+        if what != "update":
             await self._landed(row, after)
 
     async def _landed(self, row: Row, state: RowState) -> None:

@@ -26,8 +26,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from bench import practice, topics
 from bench.measure import Sampler, machine, verdict
 from bench.stages import Stages, environment, settings
+from cutover import phase
 from cutover.chosen_map import read_map
-from cutover.publish import publish
 from cutover.settings import Settings
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
@@ -150,8 +150,7 @@ async def _open_gate(config: Settings) -> None:
     moved = Transition(
         phase="SNAPSHOT", run=practice.RUN, map_hash=map_hash, by="bench", at=int(time.time() * 1000), detail=None
     )
-    topic, key = config.catalogue.control, config.cutover.id.encode()
-    await publish(config.kafka.bootstrap, topic, [(key, Codec().encode("transition", moved, topic=topic, key=key))])
+    await phase.tell(config, Codec(), moved)
 
 
 async def _members(config: Settings, names: Iterable[str], stages: Stages) -> None:

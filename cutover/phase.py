@@ -47,9 +47,14 @@ async def begin(settings: Settings, codec: Codec, map_hash: str) -> Transition:
         phase=STARTS_SNAPSHOT, run=run, map_hash=map_hash, by=_operator(), at=int(time.time() * 1000), detail=None
     )
     await _start_extracts(settings, codec, run)
+    await tell(settings, codec, moved)
+    return moved
+
+
+async def tell(settings: Settings, codec: Codec, moved: Transition) -> None:
+    """Publish a transition; everybody who follows the phase acts on the newest."""
     topic, key = settings.catalogue.control, settings.cutover.id.encode()
     await publish(settings.kafka.bootstrap, topic, [(key, codec.encode("transition", moved, topic=topic, key=key))])
-    return moved
 
 
 async def _start_extracts(settings: Settings, codec: Codec, run: str) -> None:

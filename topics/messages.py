@@ -57,7 +57,7 @@ class Ready(Row):
 
 
 class Packed(Row):
-    """A `ready` whose columns are still the JSON they travel as (`topics.codec.columns_of`): a fifth of the memory."""
+    """A `ready` whose columns are still the JSON they travel as (`topics.codec.columns_of`): half of the memory."""
 
     columns: bytes
     insert_only: bytes

@@ -9,17 +9,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cutover import phase
-from cutover.publish import publish
 from mapping.document import default_map_text, load_map
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
 from topics.catalogue import STAGES
-from topics.messages import Transition
 
 pytestmark = pytest.mark.kafka
 
@@ -84,26 +81,10 @@ async def confirm(pipeline: Pipeline, map_hash: str) -> None:
     """Says that the cutover goes on by another map, without reading anything anew."""
     newest = await phase.newest(pipeline.settings, CODEC)
     assert newest is not None
-    moved: Transition = {**newest, "map_hash": map_hash, "at": int(time.time() * 1000)}
-    topic, key = pipeline.catalogue.control, pipeline.settings.cutover.id.encode()
-    value = CODEC.encode("transition", moved, topic=topic, key=key)
-    await publish(pipeline.settings.kafka.bootstrap, topic, [(key, value)])
+    await phase.tell(pipeline.settings, CODEC, {**newest, "map_hash": map_hash, "at": int(time.time() * 1000)})
 
 
 async def messages(pipeline: Pipeline, name: str) -> set[str]:
     """The parents of all messages of that name in ``refs``."""
-    part = TopicPartition(pipeline.catalogue.refs, 0)
-    consumer = AIOKafkaConsumer(bootstrap_servers=pipeline.settings.kafka.bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        consumer.assign([part])
-        await consumer.seek_to_beginning(part)
-        end, found = (await consumer.end_offsets([part]))[part], set()
-        while await consumer.position(part) < end:
-            for record in (await consumer.getmany(part, timeout_ms=200)).get(part, []):
-                said, message = CODEC.decode(record.value, topic=record.topic, key=record.key)
-                if said == name:
-                    found.add(message["parent"])
-        return found
-    finally:
-        await consumer.stop()
+    found = [CODEC.decode(record.value) for record in await pipeline.records(pipeline.catalogue.refs)]
+    return {message["parent"] for said, message in found if said == name}
