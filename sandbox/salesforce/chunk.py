@@ -70,6 +70,14 @@ class Write:
         """Refuses a row, unless it is refused already."""
         self.errors.setdefault(row, RowError(code, text, fields))
 
+    def outcomes(self) -> list[Outcome]:
+        """What became of the rows, in their order, once the chunk was carried out."""
+        created = set(self.new)
+        return [
+            Outcome(self.ids[row], row in created and row not in self.errors, self.errors.get(row))
+            for row in range(self.total)
+        ]
+
     def lasting(self, rows: Iterable[int]) -> list[int]:
         """Those of the rows that are not refused."""
         return [row for row in rows if row not in self.errors]

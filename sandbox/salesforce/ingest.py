@@ -15,7 +15,7 @@ from sandbox.salesforce import allocations, columns, results, uploads
 from sandbox.salesforce.errors import STORAGE_FULL, JobError, RowError
 from sandbox.salesforce.jobs import Job, Jobs
 from sandbox.salesforce.org import Org
-from sandbox.salesforce.rows import CHUNK, Outcome, Write
+from sandbox.salesforce.rows import CHUNK, Write
 from sandbox.salesforce.schema import Schema, SObject
 from sandbox.salesforce.switches import Switches
 from sandbox.salesforce.values import from_csv
@@ -89,10 +89,10 @@ class Ingest:
             for rows in some:
                 if processed % BATCH == 0 and not self._allocate(connection, processed, first=not done):
                     break
-                outcomes = self._apply(connection, rows)
+                write = self._apply(connection, rows)
                 processed, done = processed + len(rows), done + 1
-                failed += sum(outcome.error is not None for outcome in outcomes)
-                results.keep(connection, job, processed, outcomes)
+                failed += len(write.errors)
+                results.keep(connection, job, processed, write)
             spent = job.milliseconds + (time.perf_counter() - began) * 1000
             self._jobs.note(
                 connection, job, processed=processed, failed=failed, milliseconds=spent, retries=job.retries
@@ -127,25 +127,26 @@ class Ingest:
         used.take(connection, allocations.RECORDS, BATCH)
         return True
 
-    def _refusals(self, rows: list[list[str]]) -> dict[int, RowError]:
-        """The rows that cannot be read, by their place; they are brought to the width of the header."""
-        width = len(self._columns)
+    def _read_columns(self, given: list[list[str]]) -> tuple[list[tuple[str, ...]], dict[int, RowError]]:
+        """The columns of some rows, brought to the width of the header, and the rows that cannot be read, by their place."""
+        rows, width = list(given), len(self._columns)
         wrong = {place: MISMATCH for place, row in enumerate(rows) if len(row) != width}
         for place in wrong:
             rows[place] = (rows[place] + [""] * width)[:width]
-        if max(map(len, map("".join, rows))) > uploads.MOST_RECORD:
+        read = list(zip(*rows, strict=True))
+        if sum(map(len, map("".join, read))) > uploads.MOST_RECORD:  # all of them together: one may be too long
             wrong |= {place: TOO_LONG for place, row in enumerate(rows) if len("".join(row)) > uploads.MOST_RECORD}
-        return wrong
+        return read, wrong
 
-    def _apply(self, connection: sqlite3.Connection, given: list[list[str]]) -> list[Outcome]:
-        job, rows = self.job, list(given)
-        wrong, what = self._refusals(rows), f"{job.object} {job.operation}"
+    def _apply(self, connection: sqlite3.Connection, rows: list[list[str]]) -> Write:
+        job, what = self.job, f"{self.job.object} {self.job.operation}"
+        read, wrong = self._read_columns(rows)
         wrong |= dict.fromkeys(self._org.faults.rows("storage_full", what, len(rows)), STORAGE_FULL)
         write = Write(
             self._sobject,
             "delete" if job.operation == HARD_DELETE else job.operation,
             self._columns,
-            [from_csv(column) for column in zip(*rows, strict=True)],
+            [from_csv(column) for column in read],
             len(rows),
             job.created_by,
             clock.salesforce_text(clock.now()),
@@ -155,12 +156,11 @@ class Ingest:
         )
         if self._holds or self._jobs.locks:
             write.guard = self._lock
-        outcomes = self._org.rows.apply(connection, write)
+        self._org.rows.apply(connection, write)
         if job.operation == HARD_DELETE:
-            for outcome in outcomes:
-                if outcome.error is None and outcome.id is not None:
-                    self._org.rows.bin.purge(connection, outcome.id)
-        return outcomes
+            for row in write.lasting(write.known):
+                self._org.rows.bin.purge(connection, str(write.ids[row]))
+        return write
 
     def _lock(self, write: Write) -> None:
         """Locks the rows and the parents they belong to; refuses rows whose locks another job holds."""

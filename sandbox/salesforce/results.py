@@ -16,20 +16,24 @@ from sandbox.salesforce.errors import JobError
 from sandbox.salesforce.jobs import Job, Jobs
 from sandbox.salesforce.lines import NUMBERS, Lines, alphabetically
 from sandbox.salesforce.org import Org
-from sandbox.salesforce.rows import Outcome
+from sandbox.salesforce.rows import Write
 
 ID_LENGTH = 18
 NO_ID = " " * ID_LENGTH
-FAILED = 2  # the kind of a row; 0 is updated, 1 created
+CREATED, FAILED = 1, 2  # the kind of a row; 0 is updated
 CHUNKS = 50  # whose outcomes are read at once
 UNPROCESSED = 2_000  # rows sent at once
 
 
-def keep(connection: sqlite3.Connection, job: Job, last: int, outcomes: Sequence[Outcome]) -> None:
-    """Stores the outcomes of the rows that end with number `last`, inside the caller's transaction."""
-    errors = {place: each.error.as_text() for place, each in enumerate(outcomes) if each.error is not None}
-    kinds = bytes(FAILED if each.error else each.created for each in outcomes)
-    named = "".join(each.id or NO_ID for each in outcomes)
+def keep(connection: sqlite3.Connection, job: Job, last: int, write: Write) -> None:
+    """Stores what became of the rows of a chunk, the last of which has number `last`, inside the caller's transaction."""
+    kinds = bytearray(write.total)
+    for row in write.new:
+        kinds[row] = CREATED
+    for row in write.errors:
+        kinds[row] = FAILED
+    named = "".join([identity or NO_ID for identity in write.ids])
+    errors = {row: error.as_text() for row, error in write.errors.items()}
     told = orjson.dumps(errors, option=orjson.OPT_NON_STR_KEYS).decode() if errors else None
     connection.execute("INSERT INTO job_outcome VALUES (?, ?, ?, ?, ?)", (job.number, last, kinds, named, told))
 

@@ -55,8 +55,8 @@ class Rows:
             ASSIGNMENT: grants.assignments,
         }
 
-    def apply(self, connection: sqlite3.Connection, write: Write) -> list[Outcome]:
-        """Carries the chunk out; the outcomes are in the order of its rows."""
+    def apply(self, connection: sqlite3.Connection, write: Write) -> None:
+        """Carries the chunk out, which knows then what became of each row."""
         write.ids = [None] * write.total
         self._convert(connection, write)
         if self._supported(write):
@@ -66,13 +66,6 @@ class Rows:
             self._carry_out(connection, write)
         if write.sobject.name in GRANTS:
             self._access.forget()
-        if not write.errors and len(write.new) == write.total:
-            return [Outcome(identity, True, None) for identity in write.ids]
-        created = set(write.new)
-        return [
-            Outcome(write.ids[row], row in created and row not in write.errors, write.errors.get(row))
-            for row in range(write.total)
-        ]
 
     def _carry_out(self, connection: sqlite3.Connection, write: Write) -> None:
         own = self.before.get(write.sobject.name)

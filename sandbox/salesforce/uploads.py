@@ -5,6 +5,7 @@ Owns line endings, the byte order mark, delimiters and what a broken file says. 
 
 import csv
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from sandbox.salesforce.errors import JobError
@@ -44,7 +45,12 @@ def rows(path: Path, delimiter: str) -> Iterator[list[str]]:
         if start == '\ufeff"':
             raise JobError(UNREADABLE.format(UNESCAPED))
         file.seek(0)
+        between = DELIMITERS[delimiter]
         try:
-            yield from filter(None, csv.reader(file, delimiter=DELIMITERS[delimiter], strict=True))
+            for line in file:
+                if '"' in line:  # the reader takes the lines that belong to a quoted value, and no more
+                    yield next(csv.reader(chain((line,), file), delimiter=between, strict=True))
+                elif bare := line.rstrip("\r\n"):
+                    yield bare.split(between)
         except csv.Error as error:
             raise JobError(UNREADABLE.format(UNCLOSED if "unexpected end" in str(error) else UNESCAPED)) from error

@@ -24,8 +24,9 @@ Errors = dict[int, RowError]
 Converter = Callable[[Field, Sequence[Any], Errors], list[Any]]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_ALLOWED = bytes(each for each in range(128) if not _CONTROL.match(chr(each)))
 _EMAIL = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9\-]+)*\.[A-Za-z]{2,}"
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]++@(?!-)[A-Za-z0-9\-]++(?<!-)\.(?:[A-Za-z0-9\-]++\.)*+[A-Za-z]{2,}+"
 )
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
 TRUE, FALSE = frozenset({"true", "1", "yes", "y", "on", "t"}), frozenset({"false", "0", "no", "n", "off", "f"})
@@ -42,12 +43,18 @@ class Filled(list[str]):
     """A column in which every row says something."""
 
 
+def _fits(field: Field, raw: Filled) -> bool:
+    """Whether nothing is to be done about a column, as is usual; looks at all of it at once where it can."""
+    if list(map(str.strip, raw)) != raw or max(map(len, raw), default=0) > field.length:
+        return False
+    whole = "".join(raw)
+    return not (whole.encode().translate(None, _ALLOWED) if whole.isascii() else _CONTROL.search(whole))
+
+
 def texts(field: Field, raw: Sequence[Any], errors: Errors) -> list[Any]:
     """Text: trimmed, blank is null, checked for length and forbidden characters."""
-    if isinstance(raw, Filled) and list(map(str.strip, raw)) == raw:
-        joined = "".join(raw)  # the usual column: nothing to do
-        if max(map(len, raw), default=0) <= field.length and (joined.isprintable() or not _CONTROL.search(joined)):
-            return raw
+    if isinstance(raw, Filled) and _fits(field, raw):
+        return raw
     values = [value if value is None or value is CLEAR else value.strip(BLANKS) or CLEAR for value in raw]
     present = [value for value in values if value is not None and value is not CLEAR]
     if max(map(len, present), default=0) > field.length:

@@ -100,10 +100,12 @@ class Writes:
             dict.fromkeys(org.faults.rows("storage_full", f"{sobject.name} {operation}", len(records)), STORAGE_FULL),
             allow_duplicates=allow_duplicates,
         )
+        if taken is not None:
+            write.errors |= taken.errors
+        org.rows.apply(connection, write)
+        outcomes = write.outcomes()
         if taken is None:
-            return org.rows.apply(connection, write)
-        write.errors |= taken.errors
-        outcomes = org.rows.apply(connection, write)
+            return outcomes
         return self.documents.finish(connection, sobject.name, operation, left, taken, outcomes, user)
 
     def found(self, sobject: SObject, key: Field, value: str) -> list[str]:

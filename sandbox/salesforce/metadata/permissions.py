@@ -117,11 +117,10 @@ class Permissions:
             cells = [[record[each] for record in some] for each in names]
             at = clock.salesforce_text(clock.now())
             write = Write(sobject, operation, columns, cells, len(some), self.user, at)
-            outcomes = self.org.rows.apply(connection, write)
-            wrong = next((outcome.error for outcome in outcomes if outcome.error), None)
-            if wrong is not None:
+            self.org.rows.apply(connection, write)
+            for wrong in write.errors.values():
                 raise RuntimeError(wrong.message)  # was looked at before
-            made += [ids.long(outcome.id or "") or "" for outcome in outcomes]
+            made += [ids.long(identity or "") or "" for identity in write.ids]
         return made
 
 
