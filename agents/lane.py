@@ -10,82 +10,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from agents.rowstate import Origin, digest_of
-from topics.codec import columns_of
-from topics.messages import Packed, Value
-from transport.chunk import Chunk
+from agents.item import Item, Key
+from agents.rowstate import Origin
 
 COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
 
 Operation: TypeAlias = Literal["upsert", "update", "delete"]
-Key: TypeAlias = tuple[str, str]  # reference, facet
-
-
-class Ticket:
-    """A chunk that is done when all its rows are. It doesn't keep the chunk: the records would stay in memory with it."""
-
-    __slots__ = ("_assignment", "_last", "_left", "_tp")
-
-    def __init__(self, chunk: Chunk) -> None:
-        self._assignment, self._tp, self._last = chunk.assignment, chunk.tp, chunk.last
-        self._left = 1  # held until every row of the chunk has been looked at
-
-    def take(self) -> None:
-        self._left += 1
-
-    def settle(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._assignment.done(self._tp, self._last)
-
-
-@dataclass(eq=False, slots=True)
-class Item:
-    """A row under way, and everybody who waits for it. Thousands wait: their columns stay packed until they are sent.
-
-    Attributes:
-        row: the row.
-        names: of its columns.
-        parents: Salesforce ids of its parents, to sort by.
-        raw: the record's value, as it came.
-        offset: and where in its partition.
-        tickets: of the chunks that are done when it is.
-        origin: where the row in Salesforce comes from, once that is decided.
-        attempts: how often it was sent in vain.
-        not_before: monotonic seconds; it stays until then.
-        by_collections: it can't travel as CSV, or is to go in small company.
-    """
-
-    row: Packed
-    names: tuple[str, ...]
-    parents: tuple[str, ...]
-    raw: bytes
-    offset: int
-    tickets: list[Ticket]
-    origin: Origin | None = None
-    attempts: int = 0
-    not_before: float = 0.0
-    by_collections: bool = False
-
-    @property
-    def key(self) -> Key:
-        return (self.row["reference"], self.row["facet"])
-
-    @property
-    def columns(self) -> dict[str, Value]:
-        """A fresh copy of its columns."""
-        return columns_of(self.row["columns"])
-
-    @property
-    def digest(self) -> str:
-        """See `agents.rowstate.digest_of`."""
-        return digest_of(self.row["columns"])
-
-    def finish(self) -> None:
-        for ticket in self.tickets:
-            ticket.settle()
-        self.tickets.clear()
 
 
 @dataclass(frozen=True)
@@ -136,19 +67,19 @@ class Lane:
         Returns:
             The items that are finished by that: older versions that it, or what flies or waits already, makes superfluous.
         """
-        version = item.row["version"]
-        flying = self.flying.get(item.row["reference"])
-        if flying is not None and flying.key == item.key and flying.row["version"] >= version:
-            if flying.row["version"] == version:
+        version = item.version
+        flying = self.flying.get(item.reference)
+        if flying is not None and flying.key == item.key and flying.version >= version:
+            if flying.version == version:
                 flying.tickets += item.tickets
                 return []
             return [item]
         waiting = self.queued.get(item.key)
         if waiting is not None:
-            if waiting.row["version"] == version:
+            if waiting.version == version:
                 waiting.tickets += item.tickets
                 return []
-            if waiting.row["version"] > version:
+            if waiting.version > version:
                 waiting.origin = waiting.origin or item.origin
                 return [item]
             del self.queued[item.key]
@@ -181,22 +112,22 @@ class Lane:
         """Waiting items that may leave: one of each row of which nothing flies, none that is to wait before it is tried again."""
         found: dict[str, Item] = {}
         for item in self.queued.values():
-            if item.row["reference"] not in self.flying and item.not_before <= now:
-                found.setdefault(item.row["reference"], item)
+            if item.reference not in self.flying and item.not_before <= now:
+                found.setdefault(item.reference, item)
         return found.values()
 
     def take(self, items: Collection[Item]) -> None:
         """Moves ``items`` from the queue into the air."""
         for item in items:
             del self.queued[item.key]
-            self.flying[item.row["reference"]] = item
+            self.flying[item.reference] = item
         self.batches += 1
         self._wait(time.monotonic())
 
     def land(self, items: Collection[Item]) -> None:
         """Takes a settled batch out of the air; its items are finished or offered again by the caller."""
         for item in items:
-            del self.flying[item.row["reference"]]
+            del self.flying[item.reference]
         self.batches -= 1
 
     def recall(self, key: Key) -> Recalled | None:

@@ -10,20 +10,20 @@ import asyncio
 import itertools
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
+from agents.item import Item, Items, Ticket
 from agents.journal import Journal
-from agents.lane import Item, Lane, Operation, Recalled, Ticket
+from agents.lane import Lane, Operation, Recalled
 from agents.outputs import Outputs, now_ms, position_of
 from agents.rowstate import Origin, RowState, key_of
 from agents.sending import Result, Sending
 from agents.settlement import FOREIGN, STAGE, Member, Settlement
 from state.table import StateTable
-from topics.codec import Undecodable, columns_of
+from topics.codec import Undecodable
 from topics.messages import Batch, BatchRow, Packed
 from transport import failpoint
 from transport.assignment import Assignment, StaleAssignment
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS: Final = 0.05
 _SMALL_BATCH: Final = 100
 _FLYING_BATCHES: Final = 2
-_SHARED: Final = ("object", "sobject", "facet", "op", "run")  # the same text in thousands of rows
 
 
 class Load:
@@ -74,7 +73,7 @@ class Load:
         self._journal = journal
         self._sending = sending
         self._settlement = Settlement(outputs, rows, journal, external_id, parents)
-        self._sort_by = tuple(sort_by)
+        self._items = Items(sort_by)
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
         self._idle_seconds = idle_seconds
@@ -82,7 +81,6 @@ class Load:
         self._lanes: dict[int, tuple[Assignment, Lane]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     # -- rows in -----------------------------------------------------------------------------------------------------------------------
 
@@ -109,15 +107,9 @@ class Load:
         """
         row = cast("Packed", self._outputs.decode(record, packed=True)[1])
         try:
-            columns, _ = columns_of(row["columns"]), columns_of(row["insert_only"])
+            return self._items.make(row, record.offset, [ticket])
         except (ValueError, TypeError):  # their texts may hold values
             raise Undecodable("malformed", "The columns of the row are no JSON object.") from None
-        for name in _SHARED:
-            row[name] = sys.intern(row[name])
-        row["source"]["topic"] = sys.intern(row["source"]["topic"])
-        names = tuple(columns)
-        parents = tuple(str(columns.get(name) or "") for name in self._sort_by)
-        return Item(row, self._names.setdefault(names, names), parents, record.value, record.offset, [ticket])
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
@@ -216,12 +208,12 @@ class Load:
         picked: dict[Operation, list[Member]] = {}
         local: list[Member] = []
         for item in lane.candidates(time.monotonic()):
-            state = RowState.decode(partition.get(key_of(item.row["reference"])))
+            state = RowState.decode(partition.get(key_of(item.reference)))
             recalled = lane.recalled.get(item.key)
-            if state.has(item.row) or self._needs_no_call(item, state, recalled):
+            if state.has(item.layout.facet, item.version) or self._needs_no_call(item, state, recalled):
                 local.append((item, state))
                 continue
-            operation: Operation = "delete" if item.row["op"] == "delete" else "update" if state.sf_id else "upsert"
+            operation: Operation = "delete" if item.op == "delete" else "update" if state.sf_id else "upsert"
             picked.setdefault(operation, []).append((item, state))
             if len(picked[operation]) >= self._batch_rows:
                 break
@@ -239,21 +231,20 @@ class Load:
 
     @staticmethod
     def _needs_no_call(item: Item, state: RowState, recalled: Recalled | None) -> bool:
-        row = item.row
-        if recalled is not None and recalled.version == row["version"] and recalled.sf_id is not None:
+        if recalled is not None and recalled.version == item.version and recalled.sf_id is not None:
             return True
-        if row["op"] != "upsert":
+        if item.op != "upsert":
             return state.sf_id is None and recalled is None
-        return state.sf_id is not None and state.digests.get(row["facet"]) == item.digest
+        return state.sf_id is not None and state.digests.get(item.layout.facet) == item.digest
 
     async def _settle_locally(self, assignment: Assignment, lane: Lane, members: Sequence[Member]) -> None:
         """Settles rows that need no call: applied before, equal to what is there, written by a recalled batch, or a delete of nothing."""
         results: list[tuple[Result, RowState]] = []
         for item, state in members:
             recalled = lane.recalled.get(item.key)
-            if state.has(item.row):
+            if state.has(item.layout.facet, item.version):
                 results.append((Result(item, state.sf_id), state))
-            elif recalled is not None and recalled.sf_id is not None and recalled.version == item.row["version"]:
+            elif recalled is not None and recalled.sf_id is not None and recalled.version == item.version:
                 created = recalled.origin is Origin.ABSENT and state.sf_id is None
                 results.append((Result(item, recalled.sf_id, created), state))
             else:
@@ -305,9 +296,9 @@ class Load:
                 item.origin = recalled.origin
             elif item.origin is None:
                 unknown.append(item)
-        present = await self._sending.present([item.row["reference"] for item in unknown], touch) if unknown else {}
+        present = await self._sending.present([item.reference for item in unknown], touch) if unknown else {}
         for item in unknown:
-            item.origin = Origin.FOREIGN if item.row["reference"] in present else Origin.ABSENT
+            item.origin = Origin.FOREIGN if item.reference in present else Origin.ABSENT
         return (
             [member for member in members if member[0].origin is not Origin.FOREIGN],
             [member for member in members if member[0].origin is Origin.FOREIGN],
@@ -321,15 +312,15 @@ class Load:
         Returns:
             The members that can be sent, and those that turn out to have no row.
         """
-        lost = [item for item, state in members if item.row["op"] != "upsert" and state.sf_id is None]
-        present = await self._sending.present([item.row["reference"] for item in lost], touch) if lost else {}
+        lost = [item for item, state in members if item.op != "upsert" and state.sf_id is None]
+        present = await self._sending.present([item.reference for item in lost], touch) if lost else {}
         sent: list[Member] = []
         nothing: list[Member] = []
         for item, state in members:
-            if item.row["op"] == "upsert" or state.sf_id is not None:
+            if item.op == "upsert" or state.sf_id is not None:
                 sent.append((item, state))
-            elif item.row["reference"] in present:
-                sent.append((item, replace(state, sf_id=present[item.row["reference"]], epoch=state.epoch + 1)))
+            elif item.reference in present:
+                sent.append((item, replace(state, sf_id=present[item.reference], epoch=state.epoch + 1)))
             else:
                 nothing.append((item, state))
         return sent, nothing
@@ -347,7 +338,7 @@ class Load:
             "path": "bulk" if bulk else "collections",
             "job_id": None,
             "rows": len(members),
-            "run": members[0][0].row["run"] if members else "",
+            "run": members[0][0].layout.run if members else "",
             "at": now_ms(),
         }
 
@@ -357,12 +348,11 @@ def _parents(member: Member) -> tuple[str, ...]:
 
 
 def _journaled(item: Item, state: RowState) -> BatchRow:
-    row = item.row
     return {
-        "reference": row["reference"],
-        "facet": row["facet"],
-        "version": row["version"],
-        "op": row["op"],
+        "reference": item.reference,
+        "facet": item.layout.facet,
+        "version": item.version,
+        "op": item.op,
         "origin": str(item.origin),
         "sf_id": state.sf_id,
         "topic_offset": item.offset,

@@ -46,9 +46,9 @@ class RowState:
         """The state that `encode` wrote; an empty one for None."""
         return cls(*orjson.loads(data)) if data is not None else cls()
 
-    def has(self, row: Row) -> bool:
-        """Whether this version of the row, or a newer one, has been applied."""
-        return row["version"] <= self.versions.get(row["facet"], "")
+    def has(self, facet: str, version: str) -> bool:
+        """Whether this version of the facet, or a newer one, has been applied."""
+        return version <= self.versions.get(facet, "")
 
     def after(self, row: Row, sf_id: str | None, *, created: bool = False, digest: str = "") -> RowState:
         """The state once ``row`` has been applied as ``sf_id`` (None: the row is gone); ``digest`` is that of what it wrote."""

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
+from agents.item import Item
 from agents.journal import Journal
-from agents.lane import Item, Operation
+from agents.lane import Operation
 from connectors.errors import ConnectorError, NotFound, QuotaExhausted, RequestRefused, StorageExhausted
 from connectors.salesforce.bulk import Bulk, JobInfo
 from connectors.salesforce.bulk import Operation as BulkOperation
@@ -116,8 +117,8 @@ class Sending:
         if operation == "update":
             values = {name: value for name, value in values.items() if name not in self._create_only}
         else:
-            values |= columns_of(item.row["insert_only"])
-        values[self._external_id] = item.row["reference"]
+            values |= columns_of(item.insert_only)
+        values[self._external_id] = item.reference
         return values
 
     # -- collections -------------------------------------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ class Sending:
             failpoint.hit("results-read")
         results = []
         for item, sf_id in items:
-            known = found.get(item.row["reference"])
+            known = found.get(item.reference)
             if known is None:
                 # A failed job refuses what it did not look at as a whole; by collections each row gets its own answer.
                 item.by_collections = True

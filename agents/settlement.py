@@ -9,8 +9,9 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, TypeAlias
 
+from agents.item import Item
 from agents.journal import Journal
-from agents.lane import Item, Lane
+from agents.lane import Lane
 from agents.outputs import Outputs
 from agents.rowstate import RowState, key_of
 from agents.sending import Result
@@ -122,7 +123,7 @@ class Settlement:
     ) -> None:
         item, row = result.item, result.item.row
         own, outputs = row["reference"], self._outputs
-        if state.has(row):  # said and done before
+        if state.has(row["facet"], row["version"]):  # said and done before
             if state.sf_id is not None:
                 # But under a map, perhaps, in which nobody referred to it: then this is the answer to the first child's look-up.
                 await self._landed(row, state)
@@ -143,6 +144,9 @@ class Settlement:
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names)
         if what != "update":
             await self._landed(row, after)
+
+    def _whole(self, item: Item) -> bytes:
+        return self._outputs.codec.encode("ready", item.ready, topic=self._rows.source, key=item.reference.encode())
 
     async def _landed(self, row: Row, state: RowState) -> None:
         """Tells a row's children that they can go on; once is enough, and more does no harm."""
@@ -167,7 +171,7 @@ class Settlement:
                 error = RowError("PARENT_ROW_DELETED", error.fields, _PARENT_DELETED)
         message = f"{error.message} ({', '.join(error.fields)})" if error.fields else error.message
         position: Position = {"topic": self._rows.source, "partition": lane.partition, "offset": item.offset}
-        await self._outputs.reject(STAGE, row["reference"], error.code, message, item.raw, position)
+        await self._outputs.reject(STAGE, row["reference"], error.code, message, self._whole(item), position)
         await self._outputs.audit("reject", row, "rejected", code=error.code, columns=list(error.fields))
         await self._outputs.fate("rejected", row["reference"], version=row["version"], code=error.code)
         return False

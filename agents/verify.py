@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from agents.lane import Ticket
+from agents.item import Ticket
 from agents.outputs import Outputs, row_of
 from agents.source_records import SourceRecords
 from connectors.errors import ConnectorError

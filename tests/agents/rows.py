@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from agents.lane import Item, Ticket
+from agents.item import Item, Items, Ticket
 from topics.codec import Codec
 from topics.messages import Need, Packed, Ready, Waiting
 from topics.version import Version
@@ -36,7 +36,7 @@ def item(made: Ready, *tickets: Ticket) -> Item:
     """The row as the loader keeps it."""
     raw = CODEC.encode("ready", made)
     packed = cast("Packed", CODEC.decode(raw, packed=True)[1])
-    return Item(packed, tuple(made["columns"]), (), raw, made["source"]["offset"], list(tickets))
+    return Items().make(packed, made["source"]["offset"], list(tickets))
 
 
 def waiting(

@@ -8,7 +8,8 @@ from typing import cast
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from agents.lane import COMPANY, Item, Lane, Recalled, Ticket
+from agents.item import Item, Ticket
+from agents.lane import COMPANY, Lane, Recalled
 from agents.rowstate import Origin
 from tests.agents.rows import item, row
 from transport.chunk import Chunk

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from hypothesis import given
-from hypothesis import strategies as st
-
 from agents.rowstate import RowState
-from tests.agents.rows import item, row
+from tests.agents.rows import row
 from topics.messages import Ready
 
 
@@ -16,25 +11,29 @@ def facet(name: str, made: Ready) -> Ready:
     return {**made, "facet": name}
 
 
+def has(state: RowState, made: Ready) -> bool:
+    return state.has(made["facet"], made["version"])
+
+
 def test_nothing_at_or_below_what_landed_is_new() -> None:
     state = RowState().after(row("patient:1", 5), "003A", created=True)
-    assert [state.has(row("patient:1", number)) for number in (4, 5, 6)] == [True, True, False]
+    assert [has(state, row("patient:1", number)) for number in (4, 5, 6)] == [True, True, False]
 
 
 def test_each_facet_has_a_version_of_its_own() -> None:
     state = RowState().after(row("patient:1", 5), "003A", created=True)
     other = facet("insurance", row("patient:1", 3))
-    assert not state.has(other)
+    assert not has(state, other)
     state = state.after(other, "003A", created=False)
-    assert state.has(other)
-    assert not state.has(row("patient:1", 6))
+    assert has(state, other)
+    assert not has(state, row("patient:1", 6))
     assert (state.sf_id, state.epoch) == ("003A", 1)
 
 
 def test_a_delete_leaves_its_version_behind_even_of_a_row_that_never_landed() -> None:
     state = RowState().after(row("patient:1", 5, op="delete"), None, created=False)
-    assert state.has(row("patient:1", 5))
-    assert not state.has(row("patient:1", 6))
+    assert has(state, row("patient:1", 5))
+    assert not has(state, row("patient:1", 6))
     assert (state.sf_id, state.epoch) == (None, 0)
 
 
@@ -53,16 +52,6 @@ def test_a_state_survives_being_stored() -> None:
     assert again.digests == {"owner": "d1", "insurance": "d2"}
 
 
-@given(st.dictionaries(st.text(max_size=4), st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text())))
-def test_the_digest_of_a_row_tells_content_apart_whatever_its_order(columns: dict[str, Any]) -> None:
-    content = {"LastName": "x"} | columns
-    first = item({**row("patient:1"), "columns": content})
-    backwards = dict(reversed(list(content.items())))
-    assert item({**row("patient:1"), "columns": backwards}).digest == first.digest
-    assert item({**row("patient:1"), "columns": {**content, "LastName": "y"}}).digest != first.digest
-    assert first.columns == content
-
-
 def test_nothing_stored_is_an_empty_state() -> None:
     assert RowState.decode(None) == RowState()
-    assert not RowState().has(row("patient:1", 1))
+    assert not has(RowState(), row("patient:1", 1))
