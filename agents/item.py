@@ -13,13 +13,13 @@ from typing import Final, NamedTuple, TypeAlias, cast
 import orjson
 
 from agents.rowstate import Origin, digest_of
-from topics.codec import STRICT, columns_of
+from topics.codec import columns_of, compact_json
 from topics.messages import Packed, Ready, Row, Value
 from transport.chunk import Chunk
 
 Key: TypeAlias = tuple[str, str]  # reference, facet
 
-_NOTHING: Final = orjson.dumps({})
+_NOTHING: Final = compact_json({})
 _MOST_LAYOUTS: Final = 10_000
 
 
@@ -157,7 +157,7 @@ class Items:
             reference=row["reference"],
             version=row["version"],
             layout=self._layout(row, columns),
-            values=orjson.dumps(list(columns.values()), option=STRICT),
+            values=compact_json(list(columns.values())),
             insert_only=row["insert_only"] if insert_only else _NOTHING,
             digest=digest_of(row["columns"]),
             source_offset=row["source"]["offset"],

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import orjson
 
+from topics.codec import compact_json
 from topics.messages import Ready, Waiting
 
 PAGE: Final = 500
@@ -244,7 +245,7 @@ class Parents:
         return orjson.loads(found) if found is not None else {}
 
     def _put(self, parent: str, fate: dict[str, Any]) -> None:
-        self._state.put(b"P|" + parent.encode(), orjson.dumps(fate))
+        self._state.put(b"P|" + parent.encode(), compact_json(fate))
 
     def _child(self, key: bytes, value: bytes) -> Waiting:
         return self._decode(value[_CHILD.size :], _parent_of(key))

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import orjson
 
+from topics.codec import compact_json
 from topics.messages import Row
 
 
@@ -39,7 +40,7 @@ class RowState:
     digests: dict[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        return orjson.dumps([self.sf_id, self.epoch, self.versions, self.digests])
+        return compact_json([self.sf_id, self.epoch, self.versions, self.digests])
 
     @classmethod
     def decode(cls, data: bytes | None) -> RowState:

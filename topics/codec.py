@@ -225,6 +225,15 @@ def _unpack_waiting(value: dict[str, Any]) -> None:
     _unpack_ready(value["row"])
 
 
+def compact_json(value: Any) -> bytes:
+    """JSON that stays in memory, of the types that STRICT allows.
+
+    What `orjson.dumps` returns takes 4 kB, however short it is (orjson 3.13.0, by malloc_usable_size; `sys.getsizeof` doesn't tell): the copy is
+    as long as its text. With 20,000 rows under way that was half of what deliver held.
+    """
+    return b"%b" % orjson.dumps(value, option=STRICT)
+
+
 def columns_of(packed: bytes) -> dict[str, Any]:
     """The columns of a row from the JSON they travel as: sorted by name, so that equal columns are equal bytes.
 

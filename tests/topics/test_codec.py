@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.topics.samples import MESSAGES, value, written
-from topics.codec import Codec, Undecodable, Unencodable, columns_of
+from topics.codec import Codec, Undecodable, Unencodable, columns_of, compact_json
 
 codec = Codec()
 CANARY = "Zoë-Canary-555-12-3456"
@@ -125,3 +126,15 @@ def test_a_cipher_seals_patient_data_and_leaves_the_rest_readable() -> None:
     with pytest.raises(Undecodable, match="sealed"):
         sealing.decode(data, topic="sf.Contact", key=b"patient:9")
     assert sealing.encode("landed", value("landed")) == codec.encode("landed", value("landed"))
+
+
+def test_json_that_is_kept_takes_no_more_than_its_text() -> None:
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        texts = [compact_json({"number": number}) for number in range(1000)]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert texts[7] == b'{"number":7}'
+    assert (after - before) / len(texts) < 100
