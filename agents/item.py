@@ -6,7 +6,7 @@ once, and their values stay packed without the names of their columns. A row of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, cast
 
@@ -19,7 +19,7 @@ from transport.chunk import Chunk
 
 Key: TypeAlias = tuple[str, str]  # reference, facet
 
-_NOTHING: Final = compact_json({})
+_NOTHING: Final = compact_json([])
 _MOST_LAYOUTS: Final = 10_000
 
 
@@ -52,6 +52,7 @@ class Layout(NamedTuple):
     topic: str
     partition: int
     names: tuple[str, ...]
+    insert_only: tuple[str, ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -63,7 +64,7 @@ class Item:
         version: encoded `topics.version.Version`.
         layout: what it has in common with others.
         values: of its columns, in the order of their names, as a JSON array.
-        insert_only: columns for a new row only, as a JSON object.
+        insert_values: of the columns for a new row only, likewise.
         digest: see `agents.rowstate.digest_of`.
         source_offset: where the source record lies in the layout's partition.
         parents: Salesforce ids of its parents, to sort by.
@@ -79,7 +80,7 @@ class Item:
     version: str
     layout: Layout
     values: bytes
-    insert_only: bytes
+    insert_values: bytes
     digest: str
     source_offset: int
     parents: tuple[str, ...]
@@ -109,6 +110,11 @@ class Item:
         return dict(zip(self.layout.names, orjson.loads(self.values), strict=True))
 
     @property
+    def insert_only(self) -> dict[str, Value]:
+        """A fresh dict of the columns for a new row only."""
+        return dict(zip(self.layout.insert_only, orjson.loads(self.insert_values), strict=True))
+
+    @property
     def row(self) -> Row:
         """Which row it is, and which version: a fresh dict."""
         shared = self.layout
@@ -126,7 +132,7 @@ class Item:
     @property
     def ready(self) -> Ready:
         """The whole row again, as it came."""
-        return cast("Ready", {**self.row, "columns": self.columns, "insert_only": columns_of(self.insert_only)})
+        return cast("Ready", {**self.row, "columns": self.columns, "insert_only": self.insert_only})
 
     def finish(self) -> None:
         for ticket in self.tickets:
@@ -156,9 +162,9 @@ class Items:
         return Item(
             reference=row["reference"],
             version=row["version"],
-            layout=self._layout(row, columns),
+            layout=self._layout(row, tuple(columns), tuple(insert_only)),
             values=compact_json(list(columns.values())),
-            insert_only=row["insert_only"] if insert_only else _NOTHING,
+            insert_values=compact_json(list(insert_only.values())) if insert_only else _NOTHING,
             digest=digest_of(row["columns"]),
             source_offset=row["source"]["offset"],
             parents=tuple(str(columns.get(name) or "") for name in self._sort_by),
@@ -166,7 +172,7 @@ class Items:
             tickets=tickets,
         )
 
-    def _layout(self, row: Row, columns: Mapping[str, Value]) -> Layout:
+    def _layout(self, row: Row, names: tuple[str, ...], insert_only: tuple[str, ...]) -> Layout:
         source = row["source"]
         layout = Layout(
             row["object"],
@@ -176,7 +182,8 @@ class Items:
             row["run"],
             source["topic"],
             source["partition"],
-            tuple(columns),
+            names,
+            insert_only,
         )
         known = self._layouts.get(layout)
         if known is None:
