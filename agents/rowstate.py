@@ -23,7 +23,7 @@ class Origin(StrEnum):
     FOREIGN = "foreign"
 
 
-@dataclass
+@dataclass(slots=True)
 class RowState:
     """One row of ours.
 

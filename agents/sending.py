@@ -35,7 +35,7 @@ _PAUSE_QUOTA: Final = 60.0
 _SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS"})
 
 
-@dataclass
+@dataclass(slots=True)
 class Result:
     """What became of one row: written as ``sf_id``, refused with ``error``, or neither (send it again)."""
 

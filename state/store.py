@@ -17,7 +17,8 @@ _MARK: Final = b"\xff\xffmark"
 _FORM: Final = struct.Struct(">qq")
 # A worker has a file for each table and partition it owns: what each may hold in memory has to be little.
 _WRITE_BUFFER: Final = 1 << 20
-_MOST: Final = 8 << 20  # of all files of the process together: what was written last, and what was read
+_MOST: Final = 6 << 20  # of all files of the process together: what was written last, and what was read
+_AHEAD: Final = 128 << 10  # a compaction reads and writes so much at once of each of its files; RocksDB itself takes 2 MB and 1 MB
 _MEMORY: Final = Cache(_MOST)
 _WRITES: Final = WriteBufferManager.new_write_buffer_manager_with_cache(_MOST // 2, allow_stall=False, cache=_MEMORY)
 
@@ -52,6 +53,8 @@ class Store:
         options.set_max_write_buffer_number(2)
         options.set_write_buffer_manager(_WRITES)
         options.set_keep_log_file_num(2)
+        options.set_compaction_readahead_size(_AHEAD)
+        options.set_writable_file_max_buffer_size(_AHEAD)
         blocks = BlockBasedOptions()
         blocks.set_block_cache(_MEMORY)
         blocks.set_bloom_filter(10, block_based=False)  # most keys that are asked for are new
