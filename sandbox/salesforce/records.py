@@ -8,7 +8,8 @@ characters. Text compares without regard to ASCII case, unless the field is case
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject, folded
@@ -154,14 +155,17 @@ class Records:
         return int(connection.execute(f'SELECT coalesce(max(seq), -1) + 1 FROM "{sobject.name}"').fetchone()[0])  # noqa: S608
 
     def insert(
-        self, connection: sqlite3.Connection, sobject: SObject, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+        self,
+        connection: sqlite3.Connection,
+        sobject: SObject,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        fixed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Inserts rows; the first column must be `seq`."""
-        names = ", ".join(f'"{name}"' for name in columns)
-        connection.executemany(
-            f'INSERT INTO "{sobject.name}" ({names}) VALUES ({", ".join("?" * len(columns))})',  # noqa: S608
-            rows,
-        )
+        """Inserts rows; the first column must be `seq`. The columns in `fixed` get the same text in all of them."""
+        names = ", ".join(f'"{name}"' for name in (*columns, *fixed))
+        values = ", ".join(("?",) * len(columns) + tuple(map(_quoted, fixed.values())))
+        connection.executemany(f'INSERT INTO "{sobject.name}" ({names}) VALUES ({values})', rows)  # noqa: S608
 
     def update(
         self,

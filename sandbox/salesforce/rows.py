@@ -229,14 +229,9 @@ class Rows:
         self._records.insert(
             connection,
             write.sobject,
-            ["seq", "Id", *fixed, *write.stored],
-            zip(
-                range(number, number + len(rows)),
-                [write.ids[row] for row in rows],
-                *([value] * len(rows) for value in fixed.values()),
-                *chosen,
-                strict=True,
-            ),
+            ["seq", "Id", *write.stored],
+            zip(range(number, number + len(rows)), [write.ids[row] for row in rows], *chosen, strict=True),
+            fixed,
         )
 
     @staticmethod

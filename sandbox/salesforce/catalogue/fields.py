@@ -121,7 +121,7 @@ def last(*, owner: tuple[str, ...] = ("User",), child: str | None = None, viewed
         *created(),
         instant("LastModifiedDate", "Last Modified Date", defaulted=True, **READ_ONLY),
         lookup("LastModifiedById", "User", label="Last Modified By ID", defaulted=True, **READ_ONLY),
-        instant("SystemModstamp", "System Modstamp", indexed=True, defaulted=True, **READ_ONLY),
+        instant("SystemModstamp", "System Modstamp", defaulted=True, **READ_ONLY),
     ]
     if owner:
         fields.insert(0, lookup("OwnerId", *owner, label="Owner ID", defaulted=True, child=child))

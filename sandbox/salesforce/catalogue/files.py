@@ -135,7 +135,7 @@ def _link() -> list[Field]:
             child="ContentDocumentLinks",
             **CREATE_ONLY,
         ),
-        instant("SystemModstamp", "System Modstamp", indexed=True, defaulted=True, **READ_ONLY),
+        instant("SystemModstamp", "System Modstamp", defaulted=True, **READ_ONLY),
         picklist("ShareType", SHARE_TYPES, 40, restricted=True, default="V"),
         picklist("Visibility", VISIBILITIES, 40, restricted=True, default="AllUsers"),
     ]
