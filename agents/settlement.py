@@ -146,6 +146,7 @@ class Settlement:
             await self._landed(row, after)
 
     def _whole(self, item: Item) -> bytes:
+        """The row as it came, in the newest schema."""
         return self._outputs.codec.encode("ready", item.ready, topic=self._rows.source, key=item.reference.encode())
 
     async def _landed(self, row: Row, state: RowState) -> None:

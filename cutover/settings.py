@@ -1,8 +1,8 @@
 """All settings of a cutover, typed, from one TOML file and the environment.
 
 Owns names, defaults and their errors. `load` is called once, by the command line; everything else is handed the
-`Settings`. The environment (`CARRYOVER_<SECTION>__<KEY>`) goes over the file. Secrets come only from the environment or
-from files named by `*_file`, never from the TOML file.
+`Settings`. The environment (`CARRYOVER_<SECTION>__<KEY>`; an empty value counts as none) goes over the file. Secrets
+come only from the environment or from files named by `*_file`, never from the TOML file.
 """
 
 from __future__ import annotations
@@ -129,7 +129,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # as `${VAR:-}` in a compose file means it
+        extra="forbid",
+        frozen=True,
+        validate_default=False,
     )
 
     cutover: CutoverSettings = CutoverSettings()
@@ -214,6 +219,8 @@ def _read(file: Path) -> dict[str, Any]:
             )
     for section, key in PATHS:
         value = _section(given, section).get(key)
+        if value == "":
+            raise SettingsError(f"{section}.{key} in {file} is empty: name a file there, or leave the key out.")
         if isinstance(value, str):
             given[section][key] = str(file.parent / value)
     return given

@@ -6,6 +6,7 @@ Owns options and what is printed. Mounted by the product as `carryover sandbox`;
 import asyncio
 import gc
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -44,6 +45,9 @@ def sandbox() -> None:
 @click.option("--port-salesforce", default=0, help="http port of Salesforce; 0 is any free one.")
 @click.option("--port-salesforce-https", default=0, help="https port of Salesforce; 0 is any free one.")
 @click.option("--port-visual-practice", default=0, help="Port of Visual Practice; 0 is any free one.")
+@click.option(
+    "--until-eof", is_flag=True, help="Stop when standard input ends too: with the program that started this."
+)
 @click.option("--only", type=click.Choice(["salesforce", "visual-practice"]), help="Start only one of the two.")
 @click.option(
     "--data-dir", type=click.Path(path_type=Path), help="Where data lives; a new temporary folder if not given."
@@ -82,7 +86,7 @@ def sandbox() -> None:
     show_default=True,
     help="How the limit is told; hourly counts by the hour.",
 )
-def up(as_json: bool, without_fields: bool, **given: Any) -> None:
+def up(as_json: bool, without_fields: bool, until_eof: bool, **given: Any) -> None:
     """Starts the servers and serves until SIGTERM or SIGINT.
 
     The data directory is filled when it is new and used as it is when it is not: sizes and seed then mean nothing.
@@ -91,7 +95,7 @@ def up(as_json: bool, without_fields: bool, **given: Any) -> None:
 
     given["data_dir"] = given["data_dir"] or Path(tempfile.mkdtemp(prefix="carryover-sandbox-"))
     options = Options(fields=not without_fields, sizes=_sizes(given), **given)
-    asyncio.run(_serve(options, as_json=as_json))
+    asyncio.run(_serve(options, as_json=as_json, until_eof=until_eof))
 
 
 def _sizes(given: dict[str, Any]) -> "Sizes":
@@ -115,12 +119,14 @@ def _sizes(given: dict[str, Any]) -> "Sizes":
     return Sizes.of_records(records, **more) if records else Sizes(patients, practices, **more)
 
 
-async def _serve(options: "Options", *, as_json: bool) -> None:
+async def _serve(options: "Options", *, as_json: bool, until_eof: bool) -> None:
     from sandbox.server import Servers  # noqa: PLC0415
 
-    stopped = asyncio.Event()
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.set)
+    if until_eof:
+        loop.add_reader(sys.stdin.fileno(), _look_for_end, loop, stopped)
     servers = Servers(options, CARD)
     try:
         card = await servers.start()
@@ -132,6 +138,12 @@ async def _serve(options: "Options", *, as_json: bool) -> None:
         await stopped.wait()
     finally:
         await servers.stop()
+
+
+def _look_for_end(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        loop.remove_reader(sys.stdin.fileno())
+        stopped.set()
 
 
 def _told(card: dict[str, dict[str, Any]], folder: Path) -> str:

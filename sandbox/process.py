@@ -21,7 +21,7 @@ PORTS = {
 
 
 class SandboxProcess:
-    """A running `python -m sandbox up --json`.
+    """A running `python -m sandbox up --json`; it ends with the process that started it.
 
     `salesforce` and `visual_practice` are the two halves of its line: addresses and credentials. Options are those of
     the command with underscores (`patients=100`, `clean=True`, `only="salesforce"`); without `data_dir` the data goes
@@ -53,7 +53,8 @@ class SandboxProcess:
     def up(self) -> None:
         """Starts the process and waits for its line."""
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "sandbox", "up", "--json", *self._arguments()],
+            [sys.executable, "-m", "sandbox", "up", "--json", "--until-eof", *self._arguments()],
+            stdin=subprocess.PIPE,  # ends when this process does, however it does
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parent.parent,
@@ -104,8 +105,9 @@ class SandboxProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process = None
 
     def __enter__(self) -> Self:

@@ -18,7 +18,9 @@ _FORM: Final = struct.Struct(">qq")
 # A worker has a file for each table and partition it owns: what each may hold in memory has to be little.
 _WRITE_BUFFER: Final = 1 << 20
 _MOST: Final = 6 << 20  # of all files of the process together: what was written last, and what was read
-_AHEAD: Final = 128 << 10  # a compaction reads and writes so much at once of each of its files; RocksDB itself takes 2 MB and 1 MB
+_AHEAD: Final = (
+    128 << 10
+)  # a compaction reads and writes so much at once of each of its files; RocksDB itself takes 2 MB and 1 MB
 _MEMORY: Final = Cache(_MOST)
 _WRITES: Final = WriteBufferManager.new_write_buffer_manager_with_cache(_MOST // 2, allow_stall=False, cache=_MEMORY)
 

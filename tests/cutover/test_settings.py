@@ -39,6 +39,22 @@ def test_the_environment_goes_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.catalogue.audit == "file.audit"
 
 
+def test_an_empty_value_in_the_environment_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    _file('[kafka]\nprefix = "file."\n')
+    for name in ("CUTOVER__MAP", "KAFKA__PREFIX", "SOURCE__API_KEY"):
+        monkeypatch.setenv(f"CARRYOVER_{name}", "")
+    settings = load()
+    assert settings.cutover.map is None
+    assert settings.kafka.prefix == "file."
+    assert settings.source.api_key is None
+
+
+def test_an_empty_path_in_the_file_is_refused() -> None:
+    _file('[cutover]\nmap = ""\n')
+    with pytest.raises(SettingsError, match=r"cutover\.map in carryover\.toml is empty: name a file"):
+        load()
+
+
 def test_relative_paths_start_from_the_files_folder(tmp_path: Path) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()

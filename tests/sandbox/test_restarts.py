@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -157,3 +158,34 @@ def test_a_fill_that_was_killed_is_done_again_from_the_beginning(tmp_path: Path)
     with process, SandboxProcess.start(only="visual-practice", patients=1_000, practices=5) as other:
         dumps = [httpx.get(f"{each.visual_practice['url']}/__admin/dump").content for each in (process, other)]
     assert dumps[0] == dumps[1]
+
+
+@pytest.mark.faults
+def test_a_sandbox_ends_with_the_program_that_started_it() -> None:
+    code = (
+        "import time; from sandbox.process import SandboxProcess as P; p = P.start(patients=5, practices=2);"
+        " print(p.pid, p.visual_practice['url'], p.data_dir, flush=True); time.sleep(60)"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    pid, url, folder = starter.stdout.readline().split()
+    try:
+        httpx.get(f"{url}/__admin/faults").raise_for_status()
+        starter.kill()
+        starter.wait()
+        starter.stdout.close()
+        deadline = time.monotonic() + 20
+        while _serves(url):
+            assert time.monotonic() < deadline, f"process {pid} serves on"
+            time.sleep(0.1)
+    finally:
+        starter.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serves(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/__admin/faults")
+    except httpx.TransportError:
+        return False
+    return True
