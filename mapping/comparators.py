@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from mapping.rules import Column, MapDocument
 
@@ -37,6 +38,7 @@ _GLUE: Final = {"newline": chr(10), "space": chr(32), "comma": ", "}
 _LOCAL_MARKS: Final = frozenset("!#$%&'*/=?^_+-`{|}~.")
 _YES: Final = ("true", "yes", "y", "1", "x", "on")
 _NO: Final = ("false", "no", "n", "0", "off")
+_DAY: Final = timedelta(days=1)
 
 
 class Comparison:
@@ -55,7 +57,9 @@ class Comparison:
         self._fixed: list[tuple[str, str, str]] = []
         self._runs: list[str] = []
         self._tests: list[tuple[str, str, tuple[str, ...], bool, _Test, str]] = []
+        self._spans: list[tuple[str, Column]] = []
         self._parents: list[tuple[str, Column, str | None]] = []
+        self._zone = document.zone
         for name, column in rule.columns.items():
             if column.parent is not None:
                 stand_in = document.placeholders.get(column.parent)
@@ -66,8 +70,10 @@ class Comparison:
                 self._fixed.append((name, document.source_tag, "source_tag"))
             elif column.constant is not None:
                 self._fixed.append((name, column.constant, "constant"))
+            elif column.plus_minutes is not None:
+                self._spans.append((name, column))
             else:
-                self._tests.append(_declared(name, column))
+                self._tests.append(_declared(name, column, self._zone))
         deleted = () if self._deleted_column is None else (self._deleted_column,)
         self.columns = (self._external_id, *rule.columns, *deleted)
         self.count = len(self.columns)
@@ -106,6 +112,10 @@ class Comparison:
             wanted = tidied[0] if len(tidied) == 1 else glue.join(text for text in tidied if text)
             if not test(wanted or None, row.get(name)):
                 found.append(Mismatch(name, label))
+        for name, column in self._spans:
+            start, minutes = _tidy(fields.get(column.from_ or "")), _tidy(fields.get(column.plus_minutes or ""))
+            if not _ends(column, self._zone, start, minutes, row.get(name)):
+                found.append(Mismatch(name, "plus_minutes"))
         for name, column, stand_in in self._parents:
             if not self._linked(reference, fields, column, stand_in, row.get(name), parent_of):
                 found.append(Mismatch(name, "parent"))
@@ -172,7 +182,7 @@ def _tidy(text: str | None) -> str:
     return text.strip()
 
 
-def _declared(name: str, column: Column) -> tuple[str, str, tuple[str, ...], bool, _Test, str]:
+def _declared(name: str, column: Column, zone: ZoneInfo | None) -> tuple[str, str, tuple[str, ...], bool, _Test, str]:
     """(column, rule, sources, from the custom fields?, test, what is between several sources)."""
     is_custom = column.custom is not None
     sources = (column.custom or "",) if is_custom else column.source_fields
@@ -180,7 +190,7 @@ def _declared(name: str, column: Column) -> tuple[str, str, tuple[str, ...], boo
         label, test = "values", _like_values(column)
     else:
         label = "join" if column.join else column.as_
-        test = _TESTS[column.as_](column)
+        test = _like_datetime(column, zone) if column.as_ == "datetime" else _TESTS[column.as_](column)
     glue = _GLUE[column.with_] if column.join else ""
     if not column.required:
         return name, label, sources, is_custom, test, glue
@@ -301,8 +311,8 @@ def _like_date(column: Column) -> _Test:
     return test
 
 
-def _instant(text: str) -> datetime | None:
-    """The second a text with an offset names; None when it names none that Salesforce can store."""
+def _instant(text: str, *, any_year: bool = False) -> datetime | None:
+    """The second a text with an offset names; None when it names none, or none that Salesforce can store."""
     zone = timedelta()
     if text.endswith("Z"):
         clock = text[:-1]
@@ -329,12 +339,55 @@ def _instant(text: str) -> datetime | None:
         moment = datetime(*map(int, parts), tzinfo=UTC) - zone  # type: ignore[arg-type,misc]
     except (ValueError, OverflowError):
         return None
+    return moment if any_year or 1700 <= moment.year <= 4000 else None
+
+
+def _on_the_clock(text: str, zone: ZoneInfo) -> datetime | None:
+    """The second at which a zone's clock shows a time without an offset.
+
+    Tried are the offsets of the day before and of the day after: the first second that shows it counts. If the clock skipped it,
+    none does, and the offset before the change counts.
+    """
+    day, apart, clock = text[:10], text[10:11], text[11:]
+    if apart not in {"T", " "} or len(clock) < 5 or not text.isascii():
+        return None
+    seconds, dot, fraction = clock[5:].partition(".")
+    shape = (seconds == "" and not dot) or (len(seconds) == 3 and seconds[0] == ":")
+    if not shape or (dot and not (fraction.isdigit() and len(fraction) <= 6)):
+        return None
+    shown = _instant(f"{day}T{clock[:5]}{seconds or ':00'}Z", any_year=True)
+    if shown is None:
+        return None
+    try:
+        offsets = [(shown + days).astimezone(zone).utcoffset() or timedelta() for days in (-_DAY, _DAY)]
+        fitting = [shown - offset for offset in offsets if (shown - offset).astimezone(zone).utcoffset() == offset]
+        moment = min(fitting) if fitting else shown - offsets[0]
+    except OverflowError:
+        return None
     return moment if 1700 <= moment.year <= 4000 else None
 
 
-def _like_datetime(column: Column) -> _Test:
+def _named(text: str, zone: ZoneInfo | None) -> datetime | None:
+    return _instant(text) or (None if zone is None else _on_the_clock(text, zone))
+
+
+def _ends(column: Column, zone: ZoneInfo | None, start: str, minutes: str, stored: Any) -> bool:
+    """Whether a stored time is so many minutes after the start."""
+    if _nothing(stored) and column.required:
+        return False
+    begins = _named(start, zone)
+    if not start or (begins is None and start.startswith("0001-01-01")):
+        return _nothing(stored)
+    if begins is not None and minutes.isdigit() and minutes.isascii() and len(minutes) <= 6:
+        ends = begins + timedelta(seconds=60 * int(minutes))
+        if ends.year <= 4000:
+            return isinstance(stored, str) and _instant(stored) == ends
+    return column.on_invalid == "blank" and _nothing(stored)
+
+
+def _like_datetime(column: Column, zone: ZoneInfo | None) -> _Test:
     def test(source: str | None, stored: Any) -> bool:
-        wanted = None if source is None else _instant(source)
+        wanted = None if source is None else _named(source, zone)
         if source is None or (wanted is None and source.startswith("0001-01-01")):
             return _nothing(stored)
         if wanted is None:
@@ -370,7 +423,6 @@ _TESTS: Final[dict[str, Callable[[Column], _Test]]] = {
     "text": _like_text,
     "email": _like_email,
     "date": _like_date,
-    "datetime": _like_datetime,
     "number": _like_number,
     "integer": _like_number,
     "boolean": _like_boolean,

@@ -101,7 +101,7 @@ class _Reader:
             self._add(path, message, hint)
         if draft is None or self._errors:
             return None
-        return MapDocument(map=draft.map, source_tag=draft.source_tag, objects=objects, placeholders=placeholders)
+        return draft.model_copy(update={"objects": objects, "placeholders": placeholders})
 
     def _entries(self, data: dict[str, Any], key: str) -> dict[str, Any]:
         found = data.get(key, {})
@@ -182,6 +182,8 @@ def _worded(model: type[BaseModel], kind: str, place: Path, context: dict[str, A
             )
         case "int_type" | "greater_than_equal" | "less_than_equal":
             return f"`{key}` must be a whole number in range", "`max` is 1 to 131072 characters"
+        case "value_error" if key == "time_zone":
+            return "unknown time zone", "use a name of the IANA list, e.g. `America/New_York`"
         case "bool_type":
             return f"`{key}` must be true or false", "write `true` or `false`, without quotes"
     return f"`{key}` can't be read", f"remove it, or see the default map for its form ({kind})"

@@ -60,6 +60,8 @@ _ADVICE: Final = {
     "REQUIRED_MISSING": "fill it in in Visual Practice, or give the column a `default` in the map",
     "TEXT_TOO_LONG": "shorten it in Visual Practice, or say `too_long: truncate` in the map",
     "INVALID_EMAIL": "correct it in Visual Practice, or say `on_invalid: blank` in the map",
+    "INVALID_DATETIME": "correct it in Visual Practice; if its times have no offset say `time_zone` in the map, or `on_invalid: blank`",
+    "DURATION_MISSING": "fill it in in Visual Practice, or say `on_invalid: blank` in the map",
     "VALUE_NOT_MAPPED": "add the value to the column's `values` in the map, or choose another `otherwise`",
     "REFERENCE_MISSING": "link it in Visual Practice, or choose another `on_none` in the map",
 }
@@ -100,6 +102,7 @@ class Plan:
         self.on_delete = rule.on_delete
         self.deleted_column = rule.deleted_column
         self._prefix = f"{object_name}:"
+        zone = document.zone
         self._steps = []
         self._custom_steps = []
         self._constants: dict[str, Value] = {}
@@ -108,9 +111,9 @@ class Plan:
         for name, column in rule.columns.items():
             match column.kind:
                 case "from" | "join":
-                    self._steps.append((name, compile_step(name, column)))
+                    self._steps.append((name, compile_step(name, column, zone)))
                 case "custom":
-                    self._custom_steps.append((name, compile_step(name, column)))
+                    self._custom_steps.append((name, compile_step(name, column, zone)))
                 case "constant":
                     self._constants[name] = column.constant
                 case "source_tag":

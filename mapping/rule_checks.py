@@ -97,6 +97,9 @@ def _column(
             place = (*path, "join" if column.join else "from")
             hint = f"{_near(field, fields)}; for a custom field write `custom: {field}`"
             yield place, f"`{rule.resource}` has no field `{field}`", hint
+    if column.plus_minutes is not None and fields is not None and column.plus_minutes not in fields:
+        place = (*path, "plus_minutes")
+        yield place, f"`{rule.resource}` has no field `{column.plus_minutes}`", _near(column.plus_minutes, fields)
     if column.kind == "parent":
         yield from _parent(path, column, placeholders, declared)
     else:
@@ -127,6 +130,9 @@ def _value(path: Path, column: Column, given: Collection[str]) -> Iterator[Mista
             yield (*path, option), f"`{option}` means nothing for a {column.as_}", "remove it"
     elif "too_long" in given and column.max is None:
         yield (*path, "too_long"), "`too_long` needs `max`", "add `max:` with the column's length"
+    if column.plus_minutes is not None and column.as_ != "datetime":
+        hint = "say `as: datetime`, or remove it"
+        yield (*path, "plus_minutes"), "only a time can be so many minutes later", hint
     if "on_invalid" in given and column.as_ == "text" and column.values is None:
         yield (*path, "on_invalid"), "`on_invalid` means nothing for text", "remove it, or say `as: email`, `date`, …"
     if column.default is not None:

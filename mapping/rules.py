@@ -8,8 +8,9 @@ import hashlib
 import json
 from functools import cached_property
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 
 __all__ = ["OPTIONS", "Column", "MapDocument", "ObjectRule", "Placeholder", "Scalar"]
 
@@ -21,7 +22,7 @@ Form = Literal["text", "email", "date", "datetime", "number", "integer", "boolea
 
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
-    "from": _TEXT,
+    "from": _TEXT | {"plus_minutes"},
     "custom": _TEXT,
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
@@ -55,6 +56,7 @@ class Column(_Rule):
     max: StrictInt | None = Field(default=None, ge=1, le=131_072)
     too_long: Literal["reject", "truncate"] = "reject"
     on_invalid: Literal["reject", "blank"] = "reject"
+    plus_minutes: StrictStr | None = Field(default=None, min_length=1)
     required: StrictBool = False
     default: StrictStr | None = Field(default=None, min_length=1)
     values: dict[str, Scalar] | None = Field(default=None, min_length=1)
@@ -117,14 +119,31 @@ class MapDocument(_Rule):
     Attributes:
         map: Version of this format.
         source_tag: Text that marks every row we write.
+        time_zone: IANA name of the zone that times without an offset are in; None: such a time is invalid.
         objects: Object name (the first part of a reference) -> its rule.
         placeholders: Object name -> its stand-in.
     """
 
     map: Literal[1]
     source_tag: StrictStr = Field(min_length=1, max_length=255)
+    time_zone: StrictStr | None = None
     objects: dict[str, ObjectRule] = Field(min_length=1)
     placeholders: dict[str, Placeholder] = Field(default_factory=dict)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, OSError):  # OSError: the name of a folder of zones
+                raise ValueError("no zone") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The zone of `time_zone`."""
+        return None if self.time_zone is None else ZoneInfo(self.time_zone)
 
     @cached_property
     def hash(self) -> str:

@@ -7,9 +7,11 @@ same rules; nothing here is shared with it.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
+from mapping.local_time import to_utc
 from mapping.rules import Column
 
 __all__ = ["Note", "Step", "Value", "compile_step"]
@@ -43,6 +45,8 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18
 _OFFSET_DATETIME: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII
 )
+_LOCAL_DATETIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?", re.ASCII)
+_MINUTES: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "yes", "y", "1", "x", "on"), True),
     **dict.fromkeys(("false", "no", "n", "0", "off"), False),
@@ -54,12 +58,13 @@ _LAST_DAY: Final = date(4000, 12, 31)
 _NO_DATE: Final = "0001-01-01"
 
 
-def compile_step(name: str, column: Column) -> Step:
+def compile_step(name: str, column: Column, zone: ZoneInfo | None = None) -> Step:
     """Make the closure for one column.
 
     Args:
         name: Salesforce column.
         column: Its rule; of kind `from`, `custom` or `join`.
+        zone: Whose clock times without an offset are of; None: such a time is invalid.
 
     Returns:
         A function of the record's fields (for `custom`: of its custom fields) and of the list that takes notes. It
@@ -71,6 +76,12 @@ def compile_step(name: str, column: Column) -> Step:
         step = _checked(name, column, _value_map(name, column))
     elif column.as_ == "text":
         step = _text(name, column)
+    elif column.as_ == "datetime":
+        step = (
+            _checked(name, column, _datetime(name, column, zone))
+            if column.plus_minutes is None
+            else _later(name, column, zone)
+        )
     else:
         step = _checked(name, column, _CHECKS[column.as_](name, column))
     if column.required:
@@ -204,28 +215,76 @@ def _date(name: str, column: Column) -> _Check:
     return check
 
 
-def _datetime(name: str, column: Column) -> _Check:
+def _moment(name: str, column: Column, zone: ZoneInfo | None) -> Callable[[str, list[Note]], datetime | None]:
+    """Reads an instant that Salesforce can store; None when there is none, noted unless it stands for no date at all."""
     refusal = _refusal(name, column, "INVALID_DATETIME")
-    matches = _OFFSET_DATETIME.fullmatch
 
-    def check(text: str, notes: list[Note]) -> Value:
+    def read(text: str, notes: list[Note]) -> datetime | None:
+        oddity: str | None = None
+        moment: datetime | None = None
         try:
-            if len(text) == 20 and text[10] == "T" and text[19] == "Z" and text[4] == "-":
-                moment = datetime.fromisoformat(text)
-                if 1700 <= moment.year <= 4000:
-                    return text[:19] + ".000Z"
-            elif matches(text) is not None:
+            if _OFFSET_DATETIME.fullmatch(text) is not None:
                 moment = datetime.fromisoformat(text).astimezone(UTC)
-                if 1700 <= moment.year <= 4000:
-                    return f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
+            elif zone is not None and _LOCAL_DATETIME.fullmatch(text) is not None:
+                moment, oddity = to_utc(datetime.fromisoformat(text), zone)
         except (ValueError, OverflowError):
-            pass
-        if text.startswith(_NO_DATE):
-            return None
-        notes.append(refusal)
+            moment = None
+        if moment is not None and 1700 <= moment.year <= 4000:
+            if oddity is not None:
+                notes.append(Note(name, oddity, refused=False))
+            return moment
+        if not text.startswith(_NO_DATE):
+            notes.append(refusal)
         return None
 
+    return read
+
+
+def _stored(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def _datetime(name: str, column: Column, zone: ZoneInfo | None) -> _Check:
+    read = _moment(name, column, zone)
+
+    def check(text: str, notes: list[Note]) -> Value:
+        if (
+            len(text) == 20 and text[10] == "T" and text[19] == "Z" and text[4] == "-"
+        ):  # the usual form is stored as it is
+            try:
+                if 1700 <= datetime.fromisoformat(text).year <= 4000:
+                    return text[:19] + ".000Z"
+            except ValueError:
+                pass
+        moment = read(text, notes)
+        return None if moment is None else _stored(moment)
+
     return check
+
+
+def _later(name: str, column: Column, zone: ZoneInfo | None) -> Step:
+    """A time and so many minutes: an end from a start and a duration."""
+    read = _moment(name, column, zone)
+    begins, lasts = column.from_ or "", column.plus_minutes or ""
+    missing = _refusal(name, column, "DURATION_MISSING")
+    invalid = _refusal(name, column, "INVALID_DURATION")
+
+    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        text = _cleaned(fields.get(begins) or "", name, notes).strip()
+        moment = read(text, notes) if text else None
+        if moment is None:
+            return None
+        minutes = _cleaned(fields.get(lasts) or "", name, notes).strip()
+        if _MINUTES.fullmatch(minutes) is None:
+            notes.append(invalid if minutes else missing)
+            return None
+        end = moment + timedelta(minutes=int(minutes))
+        if end.year > 4000:
+            notes.append(invalid)
+            return None
+        return _stored(end)
+
+    return step
 
 
 def _integer(name: str, column: Column) -> _Check:
@@ -267,7 +326,6 @@ def _boolean(name: str, column: Column) -> _Check:
 _CHECKS: Final[dict[str, Callable[[str, Column], _Check]]] = {
     "email": _email,
     "date": _date,
-    "datetime": _datetime,
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,

@@ -247,3 +247,49 @@ def test_the_comparators_share_no_code_with_the_transforms():
     tree = ast.parse(Path(mapping.comparators.__file__).read_text(encoding="utf-8"))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     assert {name for name in imported if name.startswith("mapping")} == {"mapping.rules"}
+
+
+ZONES = ("America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia", "UTC")
+CHANGES = ("2026-03-08 02:30", "2026-11-01 01:30", "2026-10-04 02:10", "2011-12-30 09:00")
+LOCAL = st.datetimes(datetime.fromisoformat("1699-12-30"), datetime.fromisoformat("4001-01-02")) | st.sampled_from(
+    [datetime.fromisoformat(text) for text in CHANGES]
+)
+TIMES = (
+    LOCAL.map(lambda moment: moment.isoformat(" "))
+    | LOCAL.map(lambda moment: moment.isoformat("T", "minutes"))
+    | MOMENT
+)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(
+    "form",
+    ["", ", plus_minutes: phone", ", plus_minutes: phone, required: true", ", on_invalid: blank, plus_minutes: phone"],
+)
+@given(
+    source=TIMES | TEXT, minutes=st.integers(0, 3000).map(str) | st.sampled_from(["", "-1", "1.5", "9999999"]) | TEXT
+)
+@settings(max_examples=60, deadline=None)
+def test_both_agree_on_times_by_the_clock(zone: str, form: str, source: str, minutes: str):
+    document = clock_map(zone, form)
+    fields = {"name": source, "phone": minutes}
+    comparison = compile_comparison(document, "thing")
+    try:
+        mapped = compile_plan(document, "thing").map("1", fields, {}, "r")
+    except MappingRejected:
+        for stored in (None, source, "2026-01-01T00:00:00.000Z"):
+            assert comparison.compare("1", fields, {}, {"VP_Id__c": "thing:1", "X": stored}, parent_of) != []
+    else:
+        row = as_stored(mapped)
+        assert comparison.compare("1", fields, {}, row, parent_of) == []
+        wrong = {**row, "X": "2026-01-01T00:00:01.000Z" if row["X"] != "2026-01-01T00:00:01.000Z" else None}
+        assert comparison.compare("1", fields, {}, wrong, parent_of) != []
+
+
+@cache
+def clock_map(zone: str, form: str) -> Any:
+    return load_map(
+        f"map: 1\nsource_tag: VP\ntime_zone: {zone}\nobjects:\n  thing:\n    resource: practices\n    target: Account\n"
+        f"    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n      X: {{from: name, as: datetime{form}}}\n",
+        zone,
+    )

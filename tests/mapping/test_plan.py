@@ -208,3 +208,82 @@ def test_the_placeholder_is_a_whole_row():
 def test_mapping_twice_gives_the_same_row():
     fields = {"last_name": "A", "email": "x", "notes": "a\x00"}
     assert PATIENT.map("1", fields, {}, "r") == PATIENT.map("1", fields, {}, "r")
+
+
+def at(
+    zone: str | None, source: str, spec: str = "{from: name, as: datetime}", **more: str
+) -> tuple[Any, list[Repair]]:
+    """What a time becomes under a map of this zone, and what is noted."""
+    text = (
+        f"map: 1\nsource_tag: VP\n{f'time_zone: {zone}' if zone else ''}\nobjects:\n  thing:\n    resource: practices\n"
+        f"    target: Account\n    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n      X: {spec}\n"
+    )
+    mapped = compile_plan(load_map(text, "t"), "thing").map("1", {"name": source, **more}, {}, "r")
+    return mapped.columns["X"], mapped.repairs
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "instant"),
+    [
+        ("America/New_York", "2026-01-15 09:30:00", "2026-01-15T14:30:00.000Z"),
+        ("America/New_York", "2026-07-15T09:30", "2026-07-15T13:30:00.000Z"),
+        ("Asia/Kolkata", "2026-07-15 00:10:00.5", "2026-07-14T18:40:00.000Z"),
+        ("Pacific/Kiritimati", "2026-01-01 01:00:00", "2025-12-31T11:00:00.000Z"),
+        ("America/New_York", "2026-01-15T09:30:00+01:00", "2026-01-15T08:30:00.000Z"),  # says itself what it means
+        ("America/New_York", "2026-01-15T09:30:00Z", "2026-01-15T09:30:00.000Z"),
+    ],
+)
+def test_a_time_without_an_offset_is_of_the_maps_zone(zone: str, local: str, instant: str):
+    assert at(zone, local) == (instant, [])
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "instant", "code"),
+    [
+        ("America/New_York", "2026-03-08 02:30:00", "2026-03-08T07:30:00.000Z", "LOCAL_TIME_SKIPPED"),
+        ("America/New_York", "2026-03-08 03:00:00", "2026-03-08T07:00:00.000Z", None),
+        ("America/New_York", "2026-11-01 01:30:00", "2026-11-01T05:30:00.000Z", "LOCAL_TIME_REPEATED"),
+        ("America/New_York", "2026-11-01 02:00:00", "2026-11-01T07:00:00.000Z", None),
+        ("Australia/Lord_Howe", "2026-10-04 02:15:00", "2026-10-03T15:45:00.000Z", "LOCAL_TIME_SKIPPED"),
+        ("Pacific/Apia", "2011-12-30 12:00:00", "2011-12-30T22:00:00.000Z", "LOCAL_TIME_SKIPPED"),  # a whole day
+    ],
+)
+def test_where_the_clock_changes_a_time_is_taken_and_reported(zone: str, local: str, instant: str, code: str | None):
+    assert at(zone, local) == (instant, [Repair("X", code)] if code else [])
+
+
+def test_without_a_zone_a_time_without_an_offset_is_refused_and_the_way_out_is_named():
+    with pytest.raises(MappingRejected) as caught:
+        at(None, "2026-01-15 09:30:00")
+    assert caught.value.code == "INVALID_DATETIME"
+    assert "time_zone" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("minutes", "end"),
+    [
+        ("30", "2026-03-08T07:15:00.000Z"),  # the clock is put forward in between: half an hour is half an hour
+        (" 0 ", "2026-03-08T06:45:00.000Z"),
+        ("2880", "2026-03-10T06:45:00.000Z"),
+    ],
+)
+def test_an_end_is_so_many_minutes_after_its_start(minutes: str, end: str):
+    ends = "{from: name, as: datetime, plus_minutes: phone}"
+    assert at("America/New_York", "2026-03-08 01:45:00", ends, phone=minutes) == (end, [])
+
+
+@pytest.mark.parametrize(
+    ("minutes", "code"),
+    [
+        ("", "DURATION_MISSING"),
+        ("-5", "INVALID_DURATION"),
+        ("half", "INVALID_DURATION"),
+        ("9999999", "INVALID_DURATION"),
+    ],
+)
+def test_a_duration_that_is_none_is_refused_or_blanked(minutes: str, code: str):
+    with pytest.raises(MappingRejected) as caught:
+        at("UTC", "2026-03-08 01:45:00", "{from: name, as: datetime, plus_minutes: phone}", phone=minutes)
+    assert caught.value.code == code
+    blank = "{from: name, as: datetime, plus_minutes: phone, on_invalid: blank}"
+    assert at("UTC", "2026-03-08 01:45:00", blank, phone=minutes) == (None, [Repair("X", f"{code}_BLANKED")])
