@@ -39,10 +39,9 @@ from transport.publisher import Publisher
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
 _WINDOW: Final = 2000  # records of each partition
 _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
+# While a batch flies the next one begins to gather. Rows that wait are most of what the process holds.
 _DELIVER_BATCH: Final = 2000
-_DELIVER_WINDOW: Final = (
-    _DELIVER_BATCH + 1000
-)  # of each partition: while a batch flies the next one begins to gather; this is most of what the process holds
+_DELIVER_WINDOW: Final = 3000
 
 
 @dataclass(frozen=True)
