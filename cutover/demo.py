@@ -50,7 +50,8 @@ _DESK_SECONDS: Final = 1.0
 _READ: Final = 0.95  # of the patients at the start: some are deleted before they have been read
 _KILL_AT: Final = {"deliver": 0.15, "resolve": 0.3, "ingest": 0.45, "verify": 0.6}
 _QUIET_SECONDS: Final = 8.0
-_SETTLE_SECONDS: Final = 240.0
+_SETTLE_SECONDS: Final = 240.0  # without any progress
+_SETTLE_MOST: Final = 3600.0
 _DESK: Final = {"edits": 12, "creates": 3, "deletes": 2, "undeletes": 1}
 _RESOURCES: Final = {"practice": "practices", "patient": "patients"}
 
@@ -273,19 +274,24 @@ async def _until(settings: Settings, supervising: asyncio.Task[None], reached: A
 
 
 async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: Codec, sandbox: SandboxProcess) -> None:
-    """Waits until source and ledger agree by census, everything is settled and verified, and no lag is left; or until time is up."""
+    """Waits until source and ledger agree by census, everything is settled and verified, and no lag is left; or until nothing moves any more."""
+    ends = time.monotonic() + _SETTLE_MOST
     deadline = time.monotonic() + _SETTLE_SECONDS
-    quiet = 0
+    quiet, last = 0, None
     async with open_source(settings) as source:
-        while time.monotonic() < deadline and quiet < 3:
+        while time.monotonic() < min(deadline, ends) and quiet < 3:
             if supervising.done():
                 await supervising
             await asyncio.sleep(1)
             with Reader(settings.ledger) as reader:
                 status = gather(reader, settings.cutover.id)
-                settled = _is_settled(status) and await _lag(settings) == 0
+                lag = await _lag(settings)
+                settled = _is_settled(status) and lag == 0
                 known = {name: set(reader.ids(name)) for name in _RESOURCES} if settled else {}
             quiet = quiet + 1 if settled else 0
+            now = (lag, status["objects"], status["verification"])
+            if now != last:
+                last, deadline = now, time.monotonic() + _SETTLE_SECONDS
             for name, ids in known.items():
                 census = compare(name, int(time.time() * 1000), await list_ids(source, name), ids)
                 if census.missing or census.extra:

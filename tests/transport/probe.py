@@ -38,6 +38,8 @@ def probe(bootstrap: str) -> App:
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=10.0,
         broker_commit_interval=0.1,
+        broker_commit_livelock_soft_timeout=float(os.environ.get("PROBE_LIVELOCK", "300")),
+        stream_processing_timeout=float(os.environ.get("PROBE_LIVELOCK", "300")),
     )
     kept: list[Chunk] = []
     once = DIRECTORY / "raised"
@@ -78,5 +80,5 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level="WARNING", stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(level="WARNING", stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.exit(asyncio.run(main()))

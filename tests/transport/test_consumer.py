@@ -177,6 +177,20 @@ async def test_a_full_window_leaves_its_partition_out_while_others_go_on(bench: 
     await bench.wait_for_committed(p0=20, p1=4)
 
 
+async def test_a_backlog_that_is_being_worked_off_is_no_error_in_the_log(bench: Bench) -> None:
+    await bench.send(0, *[b"stuck"] * 20)
+    bench.start(PROBE_WINDOW="20", PROBE_LIVELOCK="0.1")
+    await bench.wait_for_seen(*((0, offset) for offset in range(20)))
+    await bench.send(0, *[b"behind"] * 20)
+    for number in range(20):  # Faust looks four times a second
+        await bench.send(1, b"%d" % number)
+        await bench.wait_for_committed(p1=number + 1)
+    assert (0, 20) not in await bench.seen()
+    assert "ERROR" not in bench.log.read_text()
+    assert "Has not" not in bench.log.read_text()
+    assert "Stream" not in bench.log.read_text()
+
+
 async def test_finishing_a_later_chunk_commits_nothing_over_an_earlier_one(bench: Bench) -> None:
     await bench.send(0, b"0")
     bench.start()
