@@ -168,7 +168,7 @@ async def _move(
     others_before = await _others(sandbox)
     await phase.begin(settings, codec, map_hash)
     console.print(f"Moving. Status page: http://{settings.control.host}:{settings.control.port}/")
-    async with _beside(_desk(sandbox, run)), _beside(_reaper(settings, supervisor, run, console)):
+    async with _beside(_desk(settings, sandbox, run)), _beside(_reaper(settings, supervisor, run, console)):
         await _until(settings, supervising, lambda status: _caught_up(status, run))
     run.caught_up = time.time()
     killed = ", ".join(f"{stage} (process {pid})" for stage, pid in run.kills.items())
@@ -176,7 +176,7 @@ async def _move(
         f"Snapshot done. Killed in mid-load: {killed}. Now {_QUIET_SECONDS:.0f} s of ordinary work, to time the delta …"
     )
     run.quiet_from = time.time()
-    async with _beside(_desk(sandbox, run)):
+    async with _beside(_desk(settings, sandbox, run)):
         await asyncio.sleep(_QUIET_SECONDS)
     console.print("Waiting until nothing is on its way, then comparing source, ledger and org …")
     await _settled(settings, supervising, codec, sandbox)
@@ -222,8 +222,10 @@ async def _beside(work: Any) -> AsyncIterator[None]:
         await _ended(task)
 
 
-async def _desk(sandbox: SandboxProcess, run: _Run) -> None:
-    """People go on working in the source."""
+async def _desk(settings: Settings, sandbox: SandboxProcess, run: _Run) -> None:
+    """People go on working in the source, once it is being read: of a record that went before that, nobody is told."""
+    while not all(_counts(settings, name).get("source") for name in _RESOURCES):  # noqa: ASYNC110 - as in `_reaper`
+        await asyncio.sleep(0.05)
     async with httpx.AsyncClient(base_url=sandbox.visual_practice["url"], timeout=30) as client:
         while True:
             answer = (await client.post("/__admin/mutate", json=_DESK)).json()
@@ -243,12 +245,16 @@ async def _reaper(settings: Settings, supervisor: Supervisor, run: _Run, console
             console.print(f"kill -9 {pid} ({stage}, at {share:.0%} of what has been read so far)")
 
 
-def _share_loaded(settings: Settings) -> float:
+def _counts(settings: Settings, name: str) -> dict[str, Any]:
     try:
         with Reader(settings.ledger) as reader:
-            counts = reader.conservation().get("patient", {})
+            return reader.conservation().get(name, {})
     except LedgerMissing:
-        return 0.0
+        return {}
+
+
+def _share_loaded(settings: Settings) -> float:
+    counts = _counts(settings, "patient")
     return counts["loaded"] / counts["source"] if counts.get("source", 0) > 100 else 0.0
 
 
