@@ -144,7 +144,7 @@ class Outputs:
     async def reject(
         self, stage: str, reference: str, code: str, message: str, data: bytes, position: Position | None
     ) -> None:
-        """Keeps an input that can't go on, untouched, with where it lay in headers named as Kafka Connect names them."""
+        """Keeps an input that can't go on, as it came or (a row under way) encoded anew, with where it lay in headers named as Kafka Connect names them."""
         reject: Reject = {
             "reference": reference,
             "stage": stage,

@@ -161,12 +161,18 @@ def test_both_agree_on_what_is_refused(form: str, data: st.DataObject):
         assert comparison.compare("1", fields, {}, as_stored(mapped), parent_of) == []
 
 
-@cache
 def strict_map(form: str) -> Any:
+    return map_of(STRICT[form])
+
+
+@cache
+def map_of(options: str, zone: str | None = None) -> Any:
+    """A map with one column, and a time zone if one is given."""
     return load_map(
-        "map: 1\nsource_tag: VP\nobjects:\n  thing:\n    resource: practices\n    target: Account\n"
-        f"    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n      X: {{from: name, {STRICT[form]}}}\n",
-        form,
+        f"map: 1\nsource_tag: VP\n{f'time_zone: {zone}' if zone else ''}\nobjects:\n  thing:\n    resource: practices\n"
+        "    target: Account\n    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n"
+        f"      X: {{from: name, {options}}}\n",
+        options,
     )
 
 
@@ -271,7 +277,7 @@ TIMES = (
 )
 @settings(max_examples=60, deadline=None)
 def test_both_agree_on_times_by_the_clock(zone: str, form: str, source: str, minutes: str):
-    document = clock_map(zone, form)
+    document = map_of(f"as: datetime{form}", zone)
     fields = {"name": source, "phone": minutes}
     comparison = compile_comparison(document, "thing")
     try:
@@ -284,12 +290,3 @@ def test_both_agree_on_times_by_the_clock(zone: str, form: str, source: str, min
         assert comparison.compare("1", fields, {}, row, parent_of) == []
         wrong = {**row, "X": "2026-01-01T00:00:01.000Z" if row["X"] != "2026-01-01T00:00:01.000Z" else None}
         assert comparison.compare("1", fields, {}, wrong, parent_of) != []
-
-
-@cache
-def clock_map(zone: str, form: str) -> Any:
-    return load_map(
-        f"map: 1\nsource_tag: VP\ntime_zone: {zone}\nobjects:\n  thing:\n    resource: practices\n    target: Account\n"
-        f"    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n      X: {{from: name, as: datetime{form}}}\n",
-        zone,
-    )

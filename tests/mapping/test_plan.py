@@ -13,12 +13,17 @@ def patient(**fields: str | None) -> Mapped:
     return PATIENT.map("1204", {"last_name": "Smith", "updated_at": "2026-01-02T03:04:05Z", **fields}, {}, "run-1")
 
 
-def column(spec: str, source: str | None, **more: str) -> Any:
+def made(spec: str, source: str | None, *, zone: str | None = None, **more: str) -> Mapped:
+    """A record whose name is ``source``, under a map with this one column and, if given, this time zone."""
     text = (
-        "map: 1\nsource_tag: VP\nobjects:\n  thing:\n    resource: practices\n    target: Account\n"
-        f"    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n      X: {spec}\n"
+        f"map: 1\nsource_tag: VP\n{f'time_zone: {zone}' if zone else ''}\nobjects:\n  thing:\n    resource: practices\n"
+        f"    target: Account\n    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n      X: {spec}\n"
     )
-    return compile_plan(load_map(text, "t"), "thing").map("1", {"name": source, **more}, {}, "r").columns["X"]
+    return compile_plan(load_map(text, "t"), "thing").map("1", {"name": source, **more}, {}, "r")
+
+
+def column(spec: str, source: str | None, **more: str) -> Any:
+    return made(spec, source, **more).columns["X"]
 
 
 def test_a_row_has_its_reference_tag_and_run():
@@ -214,12 +219,8 @@ def at(
     zone: str | None, source: str, spec: str = "{from: name, as: datetime}", **more: str
 ) -> tuple[Any, list[Repair]]:
     """What a time becomes under a map of this zone, and what is noted."""
-    text = (
-        f"map: 1\nsource_tag: VP\n{f'time_zone: {zone}' if zone else ''}\nobjects:\n  thing:\n    resource: practices\n"
-        f"    target: Account\n    external_id: VP_Id__c\n    on_delete: keep\n    columns:\n      X: {spec}\n"
-    )
-    mapped = compile_plan(load_map(text, "t"), "thing").map("1", {"name": source, **more}, {}, "r")
-    return mapped.columns["X"], mapped.repairs
+    found = made(spec, source, zone=zone, **more)
+    return found.columns["X"], found.repairs
 
 
 @pytest.mark.parametrize(
