@@ -14,7 +14,7 @@ import orjson
 
 from agents.rowstate import Origin, digest_of
 from topics.codec import columns_of, compact_json
-from topics.messages import Packed, Ready, Row, Value
+from topics.messages import Packed, Ready, Row, RowMember, Value
 from transport.chunk import Chunk
 
 Key: TypeAlias = tuple[str, str]  # reference, facet
@@ -70,6 +70,7 @@ class Item:
         parents: Salesforce ids of its parents, to sort by.
         offset: of the row itself in its partition.
         tickets: of the chunks that are done when it is.
+        members: records that count in it.
         origin: where the row in Salesforce comes from, once that is decided.
         attempts: how often it was sent in vain.
         not_before: monotonic seconds; it stays until then.
@@ -86,6 +87,7 @@ class Item:
     parents: tuple[str, ...]
     offset: int
     tickets: list[Ticket]
+    members: Sequence[RowMember] = ()
     origin: Origin | None = None
     attempts: int = 0
     not_before: float = 0.0
@@ -98,6 +100,11 @@ class Item:
     @property
     def op(self) -> str:
         return self.layout.op
+
+    @property
+    def removes(self) -> bool:
+        """Whether it takes the row out of Salesforce: a delete, or a record that a rule of the map skips now."""
+        return self.layout.op in {"delete", "skip"}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,6 +134,7 @@ class Item:
             "version": self.version,
             "run": shared.run,
             "source": {"topic": shared.topic, "partition": shared.partition, "offset": self.source_offset},
+            "members": list(self.members),
         }
 
     @property
@@ -170,6 +178,7 @@ class Items:
             parents=tuple(str(columns.get(name) or "") for name in self._sort_by),
             offset=offset,
             tickets=tickets,
+            members=row["members"] or (),
         )
 
     def _layout(self, row: Row, names: tuple[str, ...], insert_only: tuple[str, ...]) -> Layout:

@@ -213,7 +213,7 @@ class Load:
             if state.has(item.layout.facet, item.version) or self._needs_no_call(item, state, recalled):
                 local.append((item, state))
                 continue
-            operation: Operation = "delete" if item.op == "delete" else "update" if state.sf_id else "upsert"
+            operation: Operation = "delete" if item.removes else "update" if state.sf_id else "upsert"
             picked.setdefault(operation, []).append((item, state))
             if len(picked[operation]) >= self._batch_rows:
                 break

@@ -89,7 +89,7 @@ class Map:
         row = row_of(plan.object, plan.sobject, own, change["version"], change["run"], source)
         if change["op"] == "delete":
             if plan.on_delete == "keep":
-                await self._outputs.audit("skip", row, "skipped", code="KEPT_ON_DELETE")
+                await self._outputs.audit("keep", row, "skipped", code="KEPT_ON_DELETE")
                 return
             row["op"] = plan.on_delete
             if plan.on_delete == "flag":

@@ -12,7 +12,21 @@ from typing import Any, Final
 
 from topics.catalogue import Catalogue
 from topics.codec import Codec, Undecodable
-from topics.messages import Extract, Need, Operation, Outcome, Position, Ready, Reject, Row, Value, Waiting
+from topics.messages import (
+    Base,
+    Extract,
+    Member,
+    Need,
+    Operation,
+    Outcome,
+    Position,
+    Ready,
+    Reject,
+    Row,
+    RowMember,
+    Value,
+    Waiting,
+)
 from transport.publisher import Publisher
 
 NO_VERSION: Final = ""
@@ -28,6 +42,7 @@ def operation_id(what: str, reference: str, facet: str, version: str, target: st
 
 _CLASS: Final = {
     "create": "land",
+    "adopt": "land",
     "update": "land",
     "unchanged": "land",
     "delete": "end",
@@ -101,6 +116,15 @@ class Outputs:
         }
         await self.send(self.catalogue.refs, "waiting", message, first["parent"])
 
+    async def base(self, row: Ready, needs: Sequence[Need]) -> None:
+        """Sends ``row`` to where the records that count in it meet it."""
+        message: Base = {"parent": row["reference"], "row": row, "needs": list(needs)}
+        await self.send(self.catalogue.refs, "base", message, row["reference"])
+
+    async def member(self, message: Member) -> None:
+        """Sends a record that counts in the row of another one."""
+        await self.send(self.catalogue.refs, "member", message, message["parent"])
+
     async def fate(self, message: str, parent: str, **fields: Any) -> None:
         """Tells the parent's waiting children: ``landed`` (sf_id, epoch), ``rejected`` (version, code), ``gone`` (epoch), ``absent``."""
         await self.send(self.catalogue.refs, message, {"parent": parent, **fields}, parent)
@@ -120,8 +144,12 @@ class Outputs:
         detail: str | None = None,
         columns: Sequence[str] = (),
         source: Position | None = None,
+        origin: str | None = None,
     ) -> None:
-        """Notes what was done to ``row``. ``detail`` and ``columns`` hold names and numbers, never a value."""
+        """Notes what was done to ``row``, and with it what became of the records that count in it.
+
+        ``detail`` and ``columns`` hold names and numbers, never a value; ``origin`` is where the row in Salesforce came from.
+        """
         operation: Operation = {
             "id": operation_id(_CLASS.get(what, what), row["reference"], row["facet"], row["version"], row["sobject"]),
             "what": what,
@@ -138,8 +166,38 @@ class Outputs:
             "columns": list(columns),
             "at": now_ms(),
             "source": source if source is not None else row["source"],
+            "members": row["members"],
+            "origin": origin,
         }
         await self.send(self.catalogue.audit, "operation", operation, row["reference"])
+        if outcome is not None:
+            for member in row["members"]:
+                await self._audit_member(operation, member)
+
+    async def _audit_member(self, of: Operation, member: RowMember) -> None:
+        """A member fares as its row does; a row that is rejected holds it."""
+        what, outcome, code, detail = of["what"], of["outcome"], of["code"], of["detail"]
+        if outcome == "loaded" and member["op"] == "delete":
+            outcome = "deleted"
+        elif outcome == "rejected":
+            what, outcome, code, detail = "hold", "held", "PARENT_REJECTED", of["reference"]
+        operation: Operation = {
+            **of,
+            "id": operation_id(
+                _CLASS.get(what, what), member["reference"], of["facet"], member["version"], of["sobject"]
+            ),
+            "what": what,
+            "reference": member["reference"],
+            "object": member["object"],
+            "version": member["version"],
+            "outcome": outcome,
+            "code": code,
+            "detail": detail,
+            "source": member["source"],
+            "members": [],
+            "origin": None,
+        }
+        await self.send(self.catalogue.audit, "operation", operation, member["reference"])
 
     async def reject(
         self, stage: str, reference: str, code: str, message: str, data: bytes, position: Position | None
@@ -188,6 +246,7 @@ def row_of(
         "source": source if source is not None else {"topic": "", "partition": -1, "offset": -1},
         "columns": columns if columns is not None else {},
         "insert_only": {},
+        "members": [],
     }
 
 

@@ -17,13 +17,14 @@ from agents.rowstate import RowState, key_of
 from agents.sending import Result
 from connectors.salesforce.row_errors import Handling, RowError, handling
 from state.table import StateTable
-from topics.messages import Batch, Position, Row
+from topics.messages import Batch, Outcome, Position, Row
 from transport import failpoint
 from transport.assignment import Assignment
 
 Member: TypeAlias = tuple[Item, RowState]
 
 STAGE: Final = "load"
+SKIPPED: Final = "SKIPPED_BY_RULE"
 _RETRY_SECONDS: Final = 1.0
 _RETRY_MOST: Final = 30.0
 _AGAIN: Final = frozenset(
@@ -131,7 +132,11 @@ class Settlement:
         if row["op"] != "upsert":
             left = state.sf_id if row["op"] == "flag" else None
             changes[key_of(own)] = state.after(row, left).encode()
-            await outputs.audit(row["op"], row, "deleted", row_id=state.sf_id, columns=item.names)
+            outcome: Outcome = "skipped" if row["op"] == "skip" else "deleted"
+            code = SKIPPED if row["op"] == "skip" else None
+            await outputs.audit(
+                row["op"], row, outcome, row_id=state.sf_id, code=code, columns=item.names, origin=item.origin
+            )
             if left is None:
                 await outputs.fate("gone", own, epoch=state.epoch)
             return
@@ -141,7 +146,7 @@ class Settlement:
         after = state.after(row, sf_id, created=created, digest=item.digest)
         changes[key_of(own)] = after.encode()
         what = "create" if created else "update" if sent or result.created else "unchanged"
-        await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names)
+        await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
         if what != "update":
             await self._landed(row, after)
 
@@ -160,10 +165,10 @@ class Settlement:
         assert error is not None
         row = item.row
         if error is not FOREIGN:
-            meaning = handling(error, self._external_id, by_id=row["op"] == "delete" or state.sf_id is not None)
+            meaning = handling(error, self._external_id, by_id=item.removes or state.sf_id is not None)
             if meaning in _AGAIN:
                 return True
-            if meaning is Handling.GONE and row["op"] == "delete":
+            if meaning is Handling.GONE and item.removes:
                 await self._applied(result, state, changes, sent=True)
                 return False
             if meaning is Handling.GONE:

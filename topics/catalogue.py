@@ -13,11 +13,25 @@ from types import MappingProxyType
 STAGES = ("ingest", "resolve", "deliver", "verify")
 """The consumer groups, one per stage, in the order a record passes them."""
 
-TARGETS: Mapping[str, str] = MappingProxyType({"practice": "Account", "patient": "Contact"})
-"""Objects of the source, parents first, and the Salesforce object each one becomes."""
+TARGETS: Mapping[str, str] = MappingProxyType(
+    {
+        "user": "User",
+        "provider": "User",
+        "practice": "Account",
+        "referring_physician": "Account",
+        "patient": "Contact",
+        "appointment": "Event",
+        "payment": "Opportunity",
+        "invoice": "Opportunity",
+    }
+)
+"""Objects of the source, parents first, and the Salesforce object each one becomes, or (payments) counts in."""
 
-STATES = ("extract", "refs")
-"""State tables besides the one that each Salesforce object has (`rows.<sobject>`)."""
+OWNER = "User"
+"""The one Salesforce object that is never written: who owns records is matched or decided."""
+
+STATES = ("extract", "refs", "owners")
+"""State tables besides the one that each Salesforce object that is written has (`rows.<sobject>`)."""
 
 MEGABYTE = 1024 * 1024
 SOURCE_BYTES = MEGABYTE
@@ -122,6 +136,11 @@ class Catalogue:
         return f"{self.prefix}refs"
 
     @property
+    def owners(self) -> str:
+        """Who owns the records of each user of the source."""
+        return f"{self.prefix}owners"
+
+    @property
     def audit(self) -> str:
         """Every operation."""
         return f"{self.prefix}audit"
@@ -147,8 +166,8 @@ class Catalogue:
 
     @property
     def sobjects(self) -> tuple[str, ...]:
-        """Salesforce objects, parents first, each once."""
-        return tuple(dict.fromkeys(self.targets.values()))
+        """Salesforce objects that are written, parents first, each once."""
+        return tuple(name for name in dict.fromkeys(self.targets.values()) if name != OWNER)
 
     @property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
@@ -156,7 +175,7 @@ class Catalogue:
         return {
             "ingest": (self.extract, *(self.vp(name) for name in self.targets), self.replay),
             "resolve": (self.refs,),
-            "deliver": tuple(self.sf(name) for name in self.sobjects),
+            "deliver": (self.sf(OWNER), *(self.sf(name) for name in self.sobjects)),
             "verify": (self.audit,),
         }
 
@@ -191,18 +210,21 @@ class Catalogue:
         yield self._kept(
             self.refs,
             "reference of the parent waited for",
-            ("waiting", "landed", "rejected", "gone", "absent", "release"),
+            ("waiting", "base", "member", "landed", "rejected", "gone", "absent", "release"),
             ("extract", "map", "resolve", "load"),
             ("resolve",),
         )
+        to_owners = ("ready", "decision")
+        yield self._kept(self.sf(OWNER), reference, to_owners, ("map", "resolve", "cli"), ("owners",))
         for sobject in self.sobjects:
             yield self._kept(self.sf(sobject), reference, ("ready",), ("map", "resolve"), ("load",))
-        stages = ("extract", "map", "resolve", "load", "verify")
+        stages = ("extract", "map", "resolve", "owners", "load", "verify")
         yield self._kept(self.audit, reference, ("operation",), stages, ("ledger", "verify"))
         yield self._kept(self.rejects, reference, ("reject",), stages, ("ledger", "replay"))
         yield self._kept(self.control, "cutover id", ("transition",), ("cli", "control"), ("ledger", "load"))
         for sobject in self.sobjects:
             yield self._compact(self.bulk(sobject), "batch and page", ("batch", "batch_rows"), "load", "ledger")
+        yield self._compact(self.owners, reference, ("owner",), "owners", "verify")
         for name in (*STATES, *(f"rows.{sobject}" for sobject in self.sobjects)):
             yield self._compact(self.state(name), "key in the table", (), "state", "state")
 

@@ -201,7 +201,7 @@ def _packer(item: Entry) -> Callable[[Mapping[str, Any]], Mapping[str, Any]] | N
             return value if fields is None else {**value, "fields": (branch, fields)}
 
         return pack_change
-    return {"ready": _pack_ready, "waiting": _pack_waiting}.get(item.message)
+    return {"ready": _pack_ready, "waiting": _pack_waiting, "base": _pack_waiting}.get(item.message)
 
 
 def _pack_ready(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -247,4 +247,8 @@ def columns_of(packed: bytes) -> dict[str, Any]:
     return columns
 
 
-_UNPACKERS: Mapping[str, Callable[[dict[str, Any]], None]] = {"ready": _unpack_ready, "waiting": _unpack_waiting}
+_UNPACKERS: Mapping[str, Callable[[dict[str, Any]], None]] = {
+    "ready": _unpack_ready,
+    "waiting": _unpack_waiting,
+    "base": _unpack_waiting,
+}

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypedDict
 Value: TypeAlias = str | int | float | bool | None
 """What a Salesforce column may hold on the wire; integers within 64 bits, numbers finite."""
 
-Op = Literal["upsert", "delete", "flag"]
+Op = Literal["upsert", "delete", "flag", "skip"]
 Outcome = Literal["loaded", "held", "rejected", "skipped", "deleted", "superseded"]
 OnAbsent = Literal["placeholder", "hold", "reject"]
 
@@ -36,6 +36,16 @@ class Change(TypedDict):
     custom: dict[str, str]
 
 
+class RowMember(TypedDict):
+    """A record that counts in a row of another one: what becomes of the row becomes of it."""
+
+    reference: str
+    object: str
+    version: str
+    op: str
+    source: Position
+
+
 class Row(TypedDict):
     """Which row a `ready` is of, and which version of it."""
 
@@ -47,6 +57,7 @@ class Row(TypedDict):
     version: str
     run: str
     source: Position
+    members: list[RowMember]
 
 
 class Ready(Row):
@@ -80,6 +91,54 @@ class Waiting(TypedDict):
     column: str
     on_absent: str
     left: list[Need]
+
+
+class Base(TypedDict):
+    """`base`: a row that other records count in, and the parents that it needs after that; `parent` is its own reference."""
+
+    parent: str
+    row: Ready
+    needs: list[Need]
+
+
+class Member(TypedDict):
+    """`member`: a record that counts in the row of `target`; `values` is a JSON object of what the row's columns are made from.
+
+    It goes to its own key first (`parent` is its own reference), which knows where it counted before, and from there to its target's.
+    """
+
+    parent: str
+    target: str | None
+    reference: str
+    object: str
+    sobject: str
+    op: str
+    version: str
+    run: str
+    source: Position
+    values: bytes
+
+
+class Owner(TypedDict):
+    """`owner`: who owns the records of a user of the source in Salesforce, or (`code`) why that is not known yet."""
+
+    owner: str
+    name: str | None
+    email: str | None
+    sf_id: str | None
+    how: str | None
+    code: str | None
+    by: str | None
+    at: int
+
+
+class Decision(TypedDict):
+    """`decision`: an operator says who owns the records of `owner`; `user:~fallback` stands for everybody who is not matched."""
+
+    owner: str
+    sf_id: str
+    by: str
+    at: int
 
 
 class Landed(TypedDict):
@@ -119,7 +178,10 @@ class Release(TypedDict):
 
 
 class Operation(TypedDict):
-    """`operation`: what became of a delivery, or a check of it; `outcome` is None for verify and mismatch."""
+    """`operation`: what became of a delivery, or a check of it; `outcome` is None for verify and mismatch.
+
+    `origin` is where the row in Salesforce came from (absent, ours, foreign), None when nothing was sent.
+    """
 
     id: str
     what: str
@@ -136,6 +198,8 @@ class Operation(TypedDict):
     columns: list[str]
     at: int
     source: Position | None
+    members: list[RowMember]
+    origin: str | None
 
 
 class Batch(TypedDict):

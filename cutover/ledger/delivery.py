@@ -102,7 +102,11 @@ class Delivery:
             self.row_id = operation["row_id"]
         if outcome == "loaded" and (self.loaded_version is None or version > self.loaded_version):
             self.loaded_version, self.loaded_at = version, operation["at"]
-        elif outcome == "deleted" and self.loaded_version is not None and version >= self.loaded_version:
+        elif (
+            (outcome == "deleted" or operation["what"] == "skip")
+            and self.loaded_version is not None
+            and version >= self.loaded_version
+        ):
             self.loaded_version = self.loaded_at = None
         now = (self.version or "", FINALITY.get(self.outcome, 2), self.at)
         if (version, FINALITY.get(outcome, 2), operation["at"]) >= now:

@@ -29,6 +29,7 @@ def row(reference: str, number: int = 1, *, op: str = "upsert", **columns: Any) 
         "source": {"topic": "vp.patient", "partition": 0, "offset": number},
         "columns": columns,
         "insert_only": {},
+        "members": [],
     }
 
 

@@ -9,10 +9,18 @@ from typing import Any
 STORED = json.loads((Path(__file__).parent / "written_v1.json").read_text(encoding="utf-8"))
 
 
+LATER: dict[str, dict[str, Any]] = {"ready": {"members": []}, "operation": {"members": [], "origin": None}}
+"""Fields that newer versions of a schema have, and how version 1's bytes are read."""
+
+BYTES = {"reject": "input", "member": "values"}
+
+
 def value(message: str) -> dict[str, Any]:
-    found = dict(STORED[message]["value"])
-    if message == "reject":
-        found["input"] = bytes.fromhex(found["input"])
+    found = LATER.get(message, {}) | STORED[message]["value"]
+    if message in BYTES:
+        found[BYTES[message]] = bytes.fromhex(found[BYTES[message]])
+    if message == "waiting":
+        found["row"] = LATER["ready"] | found["row"]
     return found
 
 
