@@ -19,6 +19,7 @@ from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
 from agents.outputs import Outputs, now_ms, position_of
+from agents.removal import Removal
 from agents.rowstate import Origin, RowState, key_of
 from agents.sending import Result, Sending
 from agents.settlement import FOREIGN, STAGE, Member, Settlement
@@ -44,6 +45,8 @@ class Load:
         rows: the state table of our rows, bound to ``sf.<sobject>``.
         journal: the batch journal, bound to the same topic.
         sending: the calls to Salesforce.
+        removal: looks at rows before they are deleted.
+        flagging: columns that flag a row as deleted.
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to.
         sort_by: columns to sort a batch by, so that rows of one parent lock it once.
@@ -59,7 +62,9 @@ class Load:
         rows: StateTable,
         journal: Journal,
         sending: Sending,
+        removal: Removal,
         *,
+        flagging: Collection[str],
         external_id: str,
         parents: Collection[str],
         sort_by: Sequence[str],
@@ -72,6 +77,8 @@ class Load:
         self._rows = rows
         self._journal = journal
         self._sending = sending
+        self._removal = removal
+        self._flagging = frozenset(flagging)
         self._settlement = Settlement(outputs, rows, journal, external_id, parents)
         self._items = Items(sort_by)
         self._batch_rows = batch_rows
@@ -255,9 +262,13 @@ class Load:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
         members, foreign = await self._decide_origins(lane, members, touch)
         members, nothing = await self._find_ends(members, touch)
+        members, flagged, kept = await self._spare(operation, members, touch)
         assignment.check()
+        if flagged:
+            lane.batches += 1
+            self._spawn(self._fly(assignment, lane, "update", flagged), assignment)
         aside = [(Result(item, error=FOREIGN), state) for item, state in foreign]
-        aside += [(Result(item), state) for item, state in nothing]
+        aside += [(Result(item), state) for item, state in (*nothing, *kept)]
         if aside:
             lane.batches += 1  # they leave the air in a settlement of their own
             await self._settlement.settle(assignment, lane, aside, None)
@@ -324,6 +335,26 @@ class Load:
             else:
                 nothing.append((item, state))
         return sent, nothing
+
+    async def _spare(
+        self, operation: Operation, members: Sequence[Member], touch: Callable[[], None]
+    ) -> tuple[Sequence[Member], list[Member], list[Member]]:
+        """Of rows that are to be deleted, those that can be, those that are flagged instead, and those that stay as they are."""
+        if operation != "delete" or not members:
+            return members, [], []
+        ids = [state.sf_id or "" for _, state in members]
+        obstacles = await self._sending.insist(lambda: self._removal.obstacles(ids), touch)
+        free: list[Member] = []
+        flagged: list[Member] = []
+        kept: list[Member] = []
+        for item, state in members:
+            obstacle = obstacles.get(state.sf_id or "")
+            if obstacle is None:
+                free.append((item, state))
+                continue
+            item.spare(obstacle, self._flagging)
+            (flagged if item.op == "flag" else kept).append((item, state))
+        return free, flagged, kept
 
     def _batch(self, lane: Lane, operation: Operation, members: Sequence[Member]) -> Batch:
         together = not any(item.by_collections or item.attempts for item, _ in members)
