@@ -62,7 +62,7 @@ class Setup:
         batch_rows: see `agents.load.Load`.
         bulk_from_rows: see `agents.load.Load`.
         idle_seconds: see `agents.load.Load`.
-        overrides: Faust settings for tests.
+        overrides: further Faust settings.
     """
 
     bootstrap: str

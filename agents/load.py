@@ -263,6 +263,8 @@ class Load:
             await self._settlement.settle(assignment, lane, aside, None)
         batch = self._batch(lane, operation, members)
         if members:
+            if failpoint.ARMED:
+                failpoint.hit("origins-decided")
             await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
             if failpoint.ARMED:
                 failpoint.hit("batch-planned")

@@ -86,6 +86,8 @@ class Settlement:
             else:
                 await self._applied(result, state, changes, sent=batch is not None)
         assignment.check()
+        if failpoint.ARMED:
+            failpoint.hit("audit-sent")
         await self._outputs.publisher.settle()
         if failpoint.ARMED:
             failpoint.hit("audit-durable")
@@ -95,6 +97,8 @@ class Settlement:
             failpoint.hit("rows-durable")
         if batch is not None and batch["rows"]:
             await self._journal.finish(lane.partition, batch["id"], batch["rows"])
+            if failpoint.ARMED:
+                failpoint.hit("journal-removed")
         settled = [result.item for result, _ in results if result.item not in again]
         await self._forget(lane, settled)
         assignment.check()
