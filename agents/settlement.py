@@ -97,8 +97,6 @@ class Settlement:
             failpoint.hit("rows-durable")
         if batch is not None and batch["rows"]:
             await self._journal.finish(lane.partition, batch["id"], batch["rows"])
-            if failpoint.ARMED:
-                failpoint.hit("journal-removed")
         settled = [result.item for result, _ in results if result.item not in again]
         await self._forget(lane, settled)
         assignment.check()

@@ -1,9 +1,9 @@
 """Named points where a test may kill the process.
 
 Armed by the environment variable ``CARRYOVER_FAILPOINTS`` when the process starts, for example ``outputs-durable=exit@0.02`` (leave at random, with that
-probability), ``state-durable=exit#3`` (leave at the third time) or ``any=exit@0.01``; several are separated by ``;``. ``CARRYOVER_FAILPOINTS_FILE`` names a file
-with the same text, looked at again at each point, so that a process can be armed while it runs; what is counted starts when its text changes. Without either
-a point costs the test of one constant: callers write ``if failpoint.ARMED: failpoint.hit("name")``.
+probability), ``state-durable=exit#3`` (leave at the third time) or ``any=exit@0.01``; several are separated by ``;``. ``CARRYOVER_FAILPOINTS_FILE`` names
+a file with the same text that is looked at again at each point, so that a process can be armed while it runs; the count starts when the text changes.
+Without either a point costs the test of one constant: callers write ``if failpoint.ARMED: failpoint.hit("name")``.
 """
 
 from __future__ import annotations
