@@ -11,7 +11,7 @@ from tests.crash.cases import Way
 from tests.pipeline.practice import Org, Practice, Record
 
 _DATA = "/services/data/v62.0"
-_RESULTS = ("successfulResults", "failedResults")
+_RESULTS = "/jobs/ingest/{id}/{which}"
 
 
 class OrgWithStrangers(Org):
@@ -76,7 +76,7 @@ class Moment(NamedTuple):
     @classmethod
     def now(cls, org: OrgWithStrangers) -> Moment:
         stats = org.stats()
-        results = sum(calls for route, calls in stats["api_calls"].items() if route.rstrip("/").endswith(_RESULTS))
+        results = sum(calls for route, calls in stats["api_calls"].items() if _RESULTS in route)
         written = sum(rows for name, rows in stats["rows_written"].items() if name.startswith("Contact "))
         return cls(org.jobs(), written, results)
 
