@@ -20,6 +20,7 @@ from tests.chaos.crew import Crew
 from tests.chaos.schedule import Event, Schedule
 from tests.pipeline.pipeline import CODEC
 from tests.pipeline.practice import DESK
+from tests.transport.waiting import eventually
 
 _DESK_SECONDS: Final = 0.4
 _SANDBOX: Final[dict[str, Any]] = {"patients": 240, "practices": 10, "org_rows": 40}
@@ -172,15 +173,32 @@ class Run:
         await crew.all_up()
         crew.calm = True
         if self.schedule.hides_records:
-            await crew.idle(within=_SETTLE_SECONDS)
-            async with httpx.AsyncClient(base_url=crew.url, timeout=_TIMEOUT) as client:
-                (await client.post("/api/census")).raise_for_status()
+            await self._census()
         await crew.equal(within=_SETTLE_SECONDS)
         await crew.conserved(within=90)
         await crew.idle()
         await asyncio.to_thread(self._check_classes)
         crew.check_alive()
         self.patients = len(crew.practice.patients())
+
+    async def _census(self) -> None:
+        """Compares the ids of source and ledger until nothing differs, as before a cutover."""
+        crew = self._crew
+
+        async def look() -> bool:
+            await crew.idle(within=_SETTLE_SECONDS)
+            asked = int(time.time() * 1000)
+            async with httpx.AsyncClient(base_url=crew.url, timeout=_TIMEOUT) as client:
+                (await client.post("/api/census")).raise_for_status()
+            found = await eventually(lambda: self._censuses(asked))
+            return not any(one["missing"] or one["extra"] for one in found)
+
+        await eventually(look, within=_SETTLE_SECONDS)
+
+    async def _censuses(self, since: int) -> list[dict[str, Any]]:
+        """The last census of each object, once all of them are newer than ``since`` (ms)."""
+        found = [counts["census"] for counts in (await self._crew.status())["objects"].values()]
+        return found if all(one is not None and one["at"] >= since for one in found) else []
 
     def _others(self) -> dict[str, Any]:
         """Every row of the org that is none of ours, by id."""

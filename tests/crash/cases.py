@@ -19,11 +19,13 @@ class Step:
         name: as the table says it.
         bulk: the fail point, and at which of its hits, when the batch is a Bulk job; None where it has no such step.
         collections: the same when it goes by collections.
+        again: where whoever comes next dies, too.
     """
 
     name: str
     bulk: str | None
     collections: str | None
+    again: str | None = None
 
     def point(self, way: Way) -> str | None:
         return self.bulk if way == "bulk" else self.collections
@@ -76,6 +78,10 @@ STEPS: Final = (
     _both("checkpoint begun", "before-outputs=exit#1"),
     _both("state durable", "state-durable=exit#1"),
     _both("offsets committed", "offsets-committed=exit#1"),
+    Step("journal durable; the next one dies there, too", *["batch-planned=exit#1"] * 3),
+    Step("job id durable; the next one at job created", "job-id-durable=exit#1", None, "job-created=exit#1"),
+    Step("complete; the next one at rows durable", "job-complete=exit#1", None, "rows-durable=exit#1"),
+    Step("last call sent; the next one at its first", None, "collections-sent=exit#2", "collections-sent=exit#1"),
     _both("any moment (SIGKILL), once", AT_RANDOM),
     _both("any moment (SIGKILL), twice", AT_RANDOM),
 )

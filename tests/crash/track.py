@@ -91,6 +91,10 @@ class Track:
         await self._die(case, created)
         death = await asyncio.to_thread(Moment.now, self.org)
         self._change_some(created)
+        if case.step.again is not None:
+            self._arm(case.step.again)
+            self._bequeath(case.heir)
+            await self._dead()
         self._bequeath(case.heir)
         await self._idle()  # it costs less to ask than to compare
         await self.pipeline.equal(within=60)
@@ -113,8 +117,12 @@ class Track:
             loader.send_signal(signal.SIGKILL)
             assert await self.pipeline.ended("deliver") == -signal.SIGKILL
         else:
-            assert await self.pipeline.ended("deliver") == EXIT_CODE, "it died of something else"
-            self._arm("")
+            await self._dead()
+
+    async def _dead(self) -> None:
+        """Waits until the loader has died where it was to, and lets the next one live."""
+        assert await self.pipeline.ended("deliver") == EXIT_CODE, "it died of something else"
+        self._arm("")
 
     def _change_some(self, created: list[str]) -> None:
         """While nobody loads some rows change, and two go that nobody may have written yet."""
