@@ -175,7 +175,8 @@ class Load:
     async def _recall(self, assignment: Assignment, lane: Lane) -> None:
         """Finds out what the unfinished batches of a former owner have done, before anything is sent from this partition."""
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        for entry in self._journal.unfinished(self._journal.table.partition(lane.partition)):
+        entries = self._journal.unfinished(self._journal.table.partition(lane.partition))
+        for entry in entries:
             batch, written = entry.batch, {}
             job = batch["job_id"]
             if job is not None:
@@ -193,7 +194,11 @@ class Load:
                 lane.recalled[row["reference"], row["facet"]] = Recalled(
                     batch["id"], row["version"], Origin(row["origin"]), sf_id, bool(found and found.created)
                 )
-            if batch["id"] not in lane.open_batches():
+        # Only now: of a row that a second owner has planned again, before he died too, his entry speaks.
+        open_batches = lane.open_batches()
+        for entry in entries:
+            batch = entry.batch
+            if batch["id"] not in open_batches:
                 await self._journal.finish(lane.partition, batch["id"], len(entry.rows))
                 continue
             lane.recalled_rows[batch["id"]] = len(entry.rows)
