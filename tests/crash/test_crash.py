@@ -16,7 +16,7 @@ from tests.crash.cases import CASES, CHOSEN, Case
 from tests.crash.matrix import tracked
 from tests.crash.track import Track
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(240)]
 
 _RUN: Final = CASES if os.environ.get("CHAOS") == "1" else CHOSEN
 
