@@ -67,7 +67,7 @@ class Setup:
         bulk_from_rows: see `agents.load.Load`.
         idle_seconds: see `agents.load.Load`.
         owners_again_seconds: see `agents.owners.Owners`.
-        overrides: Faust settings for tests.
+        overrides: further Faust settings.
     """
 
     bootstrap: str

@@ -182,7 +182,8 @@ class Load:
     async def _recall(self, assignment: Assignment, lane: Lane) -> None:
         """Finds out what the unfinished batches of a former owner have done, before anything is sent from this partition."""
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        for entry in self._journal.unfinished(self._journal.table.partition(lane.partition)):
+        entries = self._journal.unfinished(self._journal.table.partition(lane.partition))
+        for entry in entries:
             batch, written = entry.batch, {}
             job = batch["job_id"]
             if job is not None:
@@ -200,7 +201,11 @@ class Load:
                 lane.recalled[row["reference"], row["facet"]] = Recalled(
                     batch["id"], row["version"], Origin(row["origin"]), sf_id, bool(found and found.created)
                 )
-            if batch["id"] not in lane.open_batches():
+        # Only now: of a row that a second owner has planned again, before he died too, his entry speaks.
+        open_batches = lane.open_batches()
+        for entry in entries:
+            batch = entry.batch
+            if batch["id"] not in open_batches:
                 await self._journal.finish(lane.partition, batch["id"], len(entry.rows))
                 continue
             lane.recalled_rows[batch["id"]] = len(entry.rows)
@@ -274,6 +279,8 @@ class Load:
             await self._settlement.settle(assignment, lane, aside, None)
         batch = self._batch(lane, operation, members)
         if members:
+            if failpoint.ARMED:
+                failpoint.hit("origins-decided")
             await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
             if failpoint.ARMED:
                 failpoint.hit("batch-planned")

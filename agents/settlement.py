@@ -87,6 +87,8 @@ class Settlement:
             else:
                 await self._applied(result, state, changes, sent=batch is not None)
         assignment.check()
+        if failpoint.ARMED:
+            failpoint.hit("audit-sent")
         await self._outputs.publisher.settle()
         if failpoint.ARMED:
             failpoint.hit("audit-durable")

@@ -66,6 +66,10 @@ class KafkaSettings(_Section):
     partitions: Annotated[int, Field(ge=1, le=1000)] = 4
     replication: Count = 1
     min_insync: Count = 1
+    session_seconds: Seconds = Field(
+        default=30,
+        description="A worker silent for so long loses its partitions; Kafka allows no less than 6 by itself.",
+    )
 
 
 class SourceSettings(_Section):

@@ -195,3 +195,10 @@ def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record]
         row = accounts[reference]
         assert row["Name"] == f"{record['title']} {record['first_name']} {record['last_name']}", f"Name of {reference}"
         assert row["Referring_Physician__c"], f"Referring_Physician__c of {reference}"
+
+
+DESK = {
+    "edits": 6, "creates": 3, "deletes": 1, "undeletes": 1,
+    "bookings": 2, "cancellations": 1, "visits": 2, "payments": 2,
+}
+"""What people at the desk do at a time while a long test runs (`Practice.mutate`); `check_equal` must know all that it touches."""
