@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
+from agents.adoption import Adoption, MatchRule
 from agents.extract import Extraction, Source
 from agents.gate import Gate
 from agents.journal import Journal
@@ -25,7 +26,7 @@ from connectors.visual_practice.client import VisualPractice
 from mapping.check import insert_only_columns
 from mapping.comparators import compile_comparison
 from mapping.plan import compile_plan
-from mapping.rules import MapDocument
+from mapping.rules import MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 from state.table import StateTable
 from topics.catalogue import Catalogue
@@ -189,18 +190,21 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
     loads: dict[str, Load] = {}
     for sobject in names.sobjects:
         objects = {name: rule for name, rule in document.objects.items() if rule.target == sobject}
+        if not objects:
+            continue  # this map writes no such rows
         external_ids = {rule.external_id for rule in objects.values()}
         if len(external_ids) != 1:
             raise ValueError(f"the map must use one external id for {sobject}")
         (external_id,) = external_ids
         journal = Journal(parts.table(names.bulk(sobject), names.sf(sobject)), parts.outputs.codec)
+        once = sorted({c for name in objects for c in create_only[name]})
+        sending = Sending(salesforce, sobject, external_id, once, journal)
         loads[sobject] = Load(
             parts.outputs,
             parts.table(names.state(f"rows.{sobject}"), names.sf(sobject)),
             journal,
-            Sending(
-                salesforce, sobject, external_id, sorted({c for name in objects for c in create_only[name]}), journal
-            ),
+            sending,
+            Adoption(parts.outputs, sending, external_id, {n: _match_rule(rule) for n, rule in objects.items()}),
             external_id=external_id,
             parents=parents,
             sort_by=[name for rule in objects.values() for name, column in rule.columns.items() if column.parent],
@@ -209,12 +213,20 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
         )
-    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(name) for name in names.sobjects])
+    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(name) for name in loads])
     for sobject, load in loads.items():
         _register(app, f"load.{sobject}", load, names.sf(sobject))
         _background(app, load.tick)
     _background(app, gate.follow)
     return app
+
+
+def _match_rule(rule: ObjectRule) -> MatchRule:
+    forms = {name: rule.columns[name].as_ for name in rule.match or ()}
+    texts = (name for name, form in forms.items() if form in {"text", "email"} and rule.columns[name].join is None)
+    asked_by = next(texts, "")
+    deleted = [] if rule.deleted_column is None else [rule.deleted_column]
+    return MatchRule(forms, asked_by, [rule.external_id, *rule.columns, *deleted])
 
 
 def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords) -> App:
