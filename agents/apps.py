@@ -189,7 +189,7 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
     parents = {c.parent for rule in document.objects.values() for c in rule.columns.values() if c.parent is not None}
     loads: dict[str, Load] = {}
     for sobject in names.sobjects:
-        objects = {name: rule for name, rule in document.objects.items() if rule.target == sobject}
+        objects = {n: rule for n, rule in document.objects.items() if (rule.target, rule.kind) == (sobject, "row")}
         if not objects:
             continue  # this map writes no such rows
         external_ids = {rule.external_id for rule in objects.values()}

@@ -276,10 +276,11 @@ class Load:
             await self._settlement.settle(assignment, lane, aside, None)
         # Whatever was to be done to somebody else's row, it is done by its id; and it is never deleted.
         theirs = [member for member in members if member[0].target is not None]
+        ours = [member for member in members if member[0].target is None]
         if theirs:
             lane.batches += 1
             await self._send(assignment, lane, "update", theirs)
-        await self._send(assignment, lane, operation, [member for member in members if member[0].target is None])
+        await self._send(assignment, lane, operation, ours)
 
     async def _send(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731

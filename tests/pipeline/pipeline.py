@@ -53,8 +53,9 @@ class Pipeline:
     ) -> None:
         self.directory = directory
         self.practice, self.org = Practice(sandbox), Org(sandbox)
+        chosen = environment.get("CARRYOVER_CUTOVER__MAP")
         self.settings = Settings(
-            cutover=CutoverSettings(data_dir=directory / "data"),
+            cutover=CutoverSettings(data_dir=directory / "data", map=Path(chosen) if chosen else None),
             kafka=KafkaSettings(bootstrap=bootstrap, prefix=prefix, partitions=partitions),
         )
         self.catalogue = self.settings.catalogue

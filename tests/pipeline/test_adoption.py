@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from mapping.document import default_map_text
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline.maps import write_map
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
@@ -21,15 +20,6 @@ from transport.failpoint import EXIT_CODE
 pytestmark = pytest.mark.kafka
 
 Row = dict[str, Any]
-
-
-def matching_map(directory: Path) -> Path:
-    """The default map, with contacts recognised by e-mail and last name."""
-    path = directory / "map.yaml"
-    text = default_map_text()
-    assert "    # match: [Email, LastName, FirstName]\n" in text
-    path.write_text(text.replace("    # match: [Email, LastName, FirstName]\n", "    match: [Email, LastName]\n"))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +41,10 @@ async def adopting(
 ) -> AsyncIterator[Pipeline]:
     """A small practice and an org with rows of somebody else; everything runs."""
     directory = tmp_path_factory.mktemp("adopting")
-    settings = {"CARRYOVER_CUTOVER__MAP": str(matching_map(directory)), "CARRYOVER_LOAD__BULK_FROM_ROWS": "8"}
+    settings = {
+        "CARRYOVER_CUTOVER__MAP": str(write_map(directory, match="Email, LastName")),
+        "CARRYOVER_LOAD__BULK_FROM_ROWS": "4",
+    }
     pipeline = Pipeline(kafka.bootstrap, f"adopt.{uuid4().hex[:6]}.", clinic, directory, partitions=2, **settings)
     try:
         await pipeline.begin()
