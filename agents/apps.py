@@ -212,6 +212,7 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
             bulk_from_rows=setup.bulk_from_rows,
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
+            finishing=gate.finishing,
         )
     app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(name) for name in loads])
     for sobject, load in loads.items():

@@ -52,7 +52,8 @@ class Load:
         batch_rows: most rows in a batch.
         bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
         idle_seconds: how long a row waits for company.
-        gate: returns when writing is allowed.
+        gate: whether writing is allowed.
+        finishing: whether, when it is not, batches of a former owner may still be finished.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Load:
         bulk_from_rows: int,
         idle_seconds: float,
         gate: Callable[[], bool],
+        finishing: Callable[[], bool],
     ) -> None:
         self._outputs = outputs
         self._rows = rows
@@ -82,6 +84,7 @@ class Load:
         self._bulk_from_rows = bulk_from_rows
         self._idle_seconds = idle_seconds
         self._gate = gate
+        self._finishing = finishing
         self._lanes: dict[int, tuple[Assignment, Lane]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
@@ -157,17 +160,21 @@ class Load:
             await asyncio.sleep(_TICK_SECONDS)
             if self._failure is not None:
                 raise self._failure
-            if not self._gate():
+            closed = not self._gate()
+            if closed:
                 for assignment, lane in self._lanes.values():
                     self._touch(assignment, lane)
-                continue
+                if not self._finishing():
+                    continue
             for number, (assignment, lane) in list(self._lanes.items()):
                 if not assignment.live:
                     del self._lanes[number]
-                elif lane.batches < _FLYING_BATCHES and lane.due(
-                    time.monotonic(), self._idle_seconds, self._batch_rows
+                elif (
+                    (lane.recalled or not closed)
+                    and lane.batches < _FLYING_BATCHES
+                    and lane.due(time.monotonic(), self._idle_seconds, self._batch_rows)
                 ):
-                    self._leave(assignment, lane)
+                    self._leave(assignment, lane, only_recalled=closed)
 
     def _touch(self, assignment: Assignment, lane: Lane) -> None:
         for tp in assignment.positions:
@@ -211,7 +218,7 @@ class Load:
 
     # -- a batch -----------------------------------------------------------------------------------------------------------------------
 
-    def _leave(self, assignment: Assignment, lane: Lane) -> None:
+    def _leave(self, assignment: Assignment, lane: Lane, *, only_recalled: bool) -> None:
         """Picks the next batch: rows of one operation, sorted by parent, as many as fit."""
         partition = self._rows.partition(lane.partition)
         picked: dict[Operation, list[Member]] = {}
@@ -219,6 +226,8 @@ class Load:
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.reference)))
             recalled = lane.recalled.get(item.key)
+            if only_recalled and recalled is None:
+                continue
             if state.has(item.layout.facet, item.version) or self._needs_no_call(item, state, recalled):
                 local.append((item, state))
                 continue
