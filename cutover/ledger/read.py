@@ -252,6 +252,18 @@ class Reader:
             list(row_ids),
         )
 
+    def unsettled(self) -> Iterator[Row]:
+        """Deliveries whose newest version is not in Salesforce, or not as it should be: `reference object state code`.
+
+        Their state is `in_flight`, `held` or `rejected`; or it is another one and `code` is `MISMATCH`.
+        """
+        for row in self._connection.execute(
+            "SELECT reference, object, state, CASE WHEN state IN ('held', 'rejected') THEN code WHEN state <> 'in_flight' "
+            "THEN 'MISMATCH' END AS code FROM deliveries WHERE state IN ('in_flight', 'held', 'rejected') "
+            "OR (mismatch IS NOT NULL AND verified_version >= loaded_version) ORDER BY reference"
+        ):
+            yield dict(row)
+
     def phase(self) -> Row | None:
         """The newest transition: `phase run map_hash by at detail`; None before the first."""
         rows = self._rows(

@@ -13,12 +13,13 @@ from agents.outputs import Outputs
 from agents.source_records import SourceRecords
 from connectors.salesforce.session import Salesforce
 from cutover import phase
+from cutover.caught_up import caught_up
 from cutover.chosen_map import read_map
 from cutover.ledger.read import Reader
 from cutover.outcome import Refused
 from cutover.rollback.children import Children
 from cutover.rollback.judge import Judge
-from cutover.rollback.still import caught_up, still
+from cutover.rollback.still import still
 from cutover.rollback.values import Written
 from cutover.rollback.verdict import Report
 from cutover.rollback.walk import Walk

@@ -10,25 +10,14 @@ import asyncio
 import time
 from typing import Final
 
+from cutover.caught_up import CATCH_UP_SECONDS, catch_up
 from cutover.ledger.read import Reader
 from cutover.outcome import Failed
 from cutover.settings import Settings
-from topics.broker import Broker, open_broker
+from topics.broker import open_broker
 
 QUIET_SECONDS: Final = 3.0
-CATCH_UP_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.25
-
-
-async def caught_up(settings: Settings, within: float = CATCH_UP_SECONDS) -> None:
-    """Waits until the ledger has read what its topics hold now.
-
-    Raises:
-        Failed: It has not in time: no control process keeps it.
-        KafkaUnreachable: No broker answers.
-    """
-    async with open_broker(settings.kafka.bootstrap) as broker:
-        await _caught_up(settings, broker, within)
 
 
 async def still(settings: Settings) -> None:
@@ -41,7 +30,7 @@ async def still(settings: Settings) -> None:
     deadline, quiet_since = time.monotonic() + CATCH_UP_SECONDS, time.monotonic()
     async with open_broker(settings.kafka.bootstrap) as broker:
         while True:
-            await _caught_up(settings, broker, CATCH_UP_SECONDS)
+            await catch_up(settings, broker, CATCH_UP_SECONDS)
             with Reader(settings.ledger) as reader:
                 flying = len(reader.batches())
             if flying:
@@ -54,20 +43,3 @@ async def still(settings: Settings) -> None:
                     "finds out what became of them, then run this again."
                 )
             await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _caught_up(settings: Settings, broker: Broker, within: float) -> None:
-    names = settings.catalogue.ledger
-    _, ends = await broker.bounds(dict.fromkeys(names, settings.catalogue.partitions))
-    deadline = time.monotonic() + within
-    while True:
-        with Reader(settings.ledger) as reader:
-            read = reader.offsets()
-        behind = sum(max(0, end - read.get((part.topic, part.partition), 0)) for part, end in ends.items())
-        if not behind:
-            return
-        if time.monotonic() > deadline:
-            raise Failed(
-                f"The ledger is {behind} records behind: start `carryover control`, which keeps it, then try again."
-            )
-        await asyncio.sleep(_LOOK_SECONDS)
