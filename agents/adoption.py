@@ -92,13 +92,16 @@ class Adoption:
         for item in items:
             if item.reference in present:
                 self._take(item, present[item.reference])
-            elif self._rules[item.layout.object].forms:
+            elif self._rule(item.layout.object).forms:
                 unknown[item.layout.object].append(item)
             else:
                 item.origin = Origin.ABSENT
         for object_, members in unknown.items():
-            held += await self._match(self._rules[object_], members, touch)
+            held += await self._match(self._rule(object_), members, touch)
         return held
+
+    def _rule(self, object_: str) -> MatchRule:
+        return self._rules.get(object_) or MatchRule({}, "", [self._external_id])
 
     async def _match(self, rule: MatchRule, items: Sequence[Item], touch: Touch) -> list[Held]:
         keys = {item.reference: _key(rule, item.columns | item.insert_only) for item in items}
@@ -151,7 +154,7 @@ class Adoption:
         for item in items:
             by_object[item.layout.object].append(item)
         for object_, members in by_object.items():
-            imaged = self._rules[object_].imaged
+            imaged = self._rule(object_).imaged
             for start in range(0, len(members), MOST_IDS):
                 part = members[start : start + MOST_IDS]
                 rows = await self._sending.rows(

@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from connectors.errors import NotFound, RequestRefused
 from connectors.salesforce.session import Salesforce
+from cutover.outcome import Failed
 
 _MADE_BY_PEOPLE: Final = frozenset(
     {
@@ -50,13 +52,21 @@ class Children:
 
         Raises:
             ConnectorError: The org can't be asked; then nothing may be deleted.
+            Failed: The integration user may not look for some of them.
         """
         found: dict[str, list[Child]] = defaultdict(list)
         for child, field in self._lookups[sobject]:
             signed = child not in _UNSIGNED
             columns = ["Id", field, *(("CreatedById", "LastModifiedById") if signed else ())]
             select = f"SELECT {', '.join(columns)} FROM {child}"  # noqa: S608 - names from the org's describe
-            for row in await self._salesforce.query_in(select, field, ids):
+            try:
+                rows = await self._salesforce.query_in(select, field, ids)
+            except (RequestRefused, NotFound) as error:
+                raise Failed(
+                    f"Salesforce doesn't let the integration user look for {child} by {field} ({error.code}), so nobody can say whether "
+                    f"a person's rows hang on a {sobject}: give it read access to {child} and this field, then run this again."
+                ) from None
+            for row in rows:
                 by = frozenset({row["CreatedById"], row["LastModifiedById"]}) if signed else None
                 found[row[field]].append(Child(row["Id"], row[field], by))
         return found

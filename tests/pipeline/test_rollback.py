@@ -107,15 +107,20 @@ def before(clinic: SandboxProcess) -> dict[str, dict[str, Row]]:
     return everything(clinic)
 
 
-@pytest.mark.timeout(300)
-async def test_the_org_is_as_it_was_but_for_what_people_have_touched(
-    before: dict[str, dict[str, Row]], moved: Pipeline, clinic: SandboxProcess, alex: Person
-) -> None:
+def touched(
+    moved: Pipeline, clinic: SandboxProcess, alex: Person, before: dict[str, dict[str, Row]]
+) -> tuple[list[Row], Row, str]:
+    """What happens in the org before somebody wants to go back.
+
+    Returns:
+        Three contacts that we made, a contact that we took over, and an opportunity of a person's. The first contact and the one taken over were edited by a
+        person, on the second hangs the opportunity, the third was changed by the integration user's own automation.
+    """
     contacts = moved.org.rows("Contact")
     adopted = [contacts[f"patient:{number}"] for number in ADOPTED[1:]]
     assert {row["Id"] for row in adopted} <= before["Contact"].keys()
     assert STAND_IN in moved.org.rows("Account")
-    mine = [row for row in contacts.values() if row["Id"] not in before["Contact"] and row.get("AccountId")]
+    mine = [row for row in contacts.values() if row["Id"] not in before["Contact"] and row.get("AccountId")][:3]
     alex.edit("Contact", mine[0]["Id"], Title="Seen by a person")
     alex.edit("Contact", adopted[0]["Id"], Department="Seen by a person")
     sale = alex.create(
@@ -126,15 +131,27 @@ async def test_the_org_is_as_it_was_but_for_what_people_have_touched(
         ContactId=mine[1]["Id"],
         AccountId=mine[1]["AccountId"],
     )
-    expected = kept_with(moved, mine[0], mine[1], adopted[0])
+    row = f"{clinic.salesforce['url']}/services/data/v62.0/sobjects/Contact/{mine[2]['Id']}"
+    token = {"Authorization": f"Bearer {clinic.salesforce['access_token']}"}
+    httpx.patch(row, json={"MailingCity": "Of our own user"}, headers=token).raise_for_status()
+    return mine, adopted[0], sale
+
+
+@pytest.mark.timeout(300)
+async def test_the_org_is_as_it_was_but_for_what_people_have_touched(
+    before: dict[str, dict[str, Row]], moved: Pipeline, clinic: SandboxProcess, alex: Person
+) -> None:
+    mine, theirs, sale = touched(moved, clinic, alex, before)
+    expected = kept_with(moved, *mine, theirs)
     run, here = await run_of(moved), everything(clinic)
 
     code, plan = await moved.carryover("rollback", "plan", "--run", run)
     assert code == 0
     assert {one["reference"] for one in plan["kept"]} == expected
     reasons = {one["reference"]: one["reason"] for one in plan["kept"]}
-    assert reasons[mine[0]["VP_Id__c"]] == reasons[adopted[0]["VP_Id__c"]] == "EDITED"
+    assert reasons[mine[0]["VP_Id__c"]] == reasons[theirs["VP_Id__c"]] == "EDITED"
     assert reasons[mine[1]["VP_Id__c"]] == "HAS_CHILDREN"
+    assert reasons[mine[2]["VP_Id__c"]] == "DIFFERS"
     assert plan["objects"]["Contact"]["restore"] == len(ADOPTED) - 1
     assert everything(clinic) == here, "a plan writes nothing"
     assert (await moved.carryover("rollback", "plan", "--run", "run-of-another"))[0] == REFUSED
@@ -162,8 +179,8 @@ async def test_the_org_is_as_it_was_but_for_what_people_have_touched(
     for sobject, rows in after.items():
         stay = {key: row for key, row in rows.items() if key not in kept and not kept & set(map(str, row.values()))}
         assert stay == {key: row for key, row in before[sobject].items() if key not in kept}, sobject
-    assert kept & after["Contact"].keys() == {mine[0]["Id"], mine[1]["Id"], adopted[0]["Id"]}
-    assert after["Contact"][adopted[0]["Id"]]["Department"] == "Seen by a person"
+    assert kept & after["Contact"].keys() == {row["Id"] for row in (*mine, theirs)}
+    assert after["Contact"][theirs["Id"]]["Department"] == "Seen by a person"
 
     code, again = await moved.carryover("rollback", "apply", "--run", run)
     assert (code, again["changed"]) == (0, 0)
