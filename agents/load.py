@@ -20,6 +20,7 @@ from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
 from agents.outputs import Outputs, now_ms, position_of
+from agents.removal import Removal
 from agents.rowstate import Origin, RowState, key_of
 from agents.sending import Result, Sending
 from agents.settlement import STAGE, Member, Settlement
@@ -46,6 +47,8 @@ class Load:
         journal: the batch journal, bound to the same topic.
         sending: the calls to Salesforce.
         adoption: decides about rows that somebody else made.
+        removal: looks at rows before they are deleted.
+        flagging: columns that flag a row as deleted.
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to.
         sort_by: columns to sort a batch by, so that rows of one parent lock it once.
@@ -63,7 +66,9 @@ class Load:
         journal: Journal,
         sending: Sending,
         adoption: Adoption,
+        removal: Removal,
         *,
+        flagging: Collection[str],
         external_id: str,
         parents: Collection[str],
         sort_by: Sequence[str],
@@ -78,6 +83,8 @@ class Load:
         self._journal = journal
         self._sending = sending
         self._adoption = adoption
+        self._removal = removal
+        self._flagging = frozenset(flagging)
         self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption)
         self._items = Items(sort_by)
         self._batch_rows = batch_rows
@@ -279,13 +286,16 @@ class Load:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
         members, held = await self._decide_origins(lane, members, touch)
         members, nothing = await self._find_ends(members, touch)
-        assignment.check()
-        if aside := held + [(Result(item), state) for item, state in nothing]:
-            lane.batches += 1  # they leave the air in a settlement of their own
-            await self._settlement.settle(assignment, lane, aside, None)
         # Whatever was to be done to somebody else's row, it is done by its id; and it is never deleted.
         theirs = [member for member in members if member[0].target is not None]
-        ours = [member for member in members if member[0].target is None]
+        ours, flagged, kept = await self._spare(operation, [one for one in members if one[0].target is None], touch)
+        assignment.check()
+        if flagged:
+            lane.batches += 1
+            self._spawn(self._fly(assignment, lane, "update", flagged), assignment)
+        if aside := held + [(Result(item), state) for item, state in (*nothing, *kept)]:
+            lane.batches += 1  # they leave the air in a settlement of their own
+            await self._settlement.settle(assignment, lane, aside, None)
         if theirs:
             lane.batches += 1
             await self._send(assignment, lane, "update", theirs)
@@ -370,6 +380,26 @@ class Load:
                 item.target = None  # the row that was to be taken over was not
                 nothing.append((item, state))
         return sent, nothing
+
+    async def _spare(
+        self, operation: Operation, members: Sequence[Member], touch: Callable[[], None]
+    ) -> tuple[Sequence[Member], list[Member], list[Member]]:
+        """Of rows that are to be deleted, those that can be, those that are flagged instead, and those that stay as they are."""
+        if operation != "delete" or not members:
+            return members, [], []
+        ids = [state.sf_id or "" for _, state in members]
+        obstacles = await self._sending.insist(lambda: self._removal.obstacles(ids), touch)
+        free: list[Member] = []
+        flagged: list[Member] = []
+        kept: list[Member] = []
+        for item, state in members:
+            obstacle = obstacles.get(state.sf_id or "")
+            if obstacle is None:
+                free.append((item, state))
+                continue
+            item.spare(obstacle, self._flagging)
+            (flagged if item.op == "flag" else kept).append((item, state))
+        return free, flagged, kept
 
     def _batch(self, lane: Lane, operation: Operation, members: Sequence[Member]) -> Batch:
         together = not any(item.by_collections or item.attempts for item, _ in members)

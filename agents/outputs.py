@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from topics.catalogue import Catalogue
+from topics.catalogue import OWNER, Catalogue
 from topics.codec import Codec, Undecodable
 from topics.messages import (
     Base,
@@ -21,6 +21,7 @@ from topics.messages import (
     Need,
     Operation,
     Outcome,
+    Owner,
     Position,
     Ready,
     Reject,
@@ -45,6 +46,7 @@ def operation_id(what: str, reference: str, facet: str, version: str, target: st
 _CLASS: Final = {
     "create": "land",
     "adopt": "land",
+    "match": "land",
     "update": "land",
     "unchanged": "land",
     "delete": "end",
@@ -72,7 +74,7 @@ class Outputs:
         self.publisher = publisher
         self.codec = codec
         self.catalogue = catalogue
-        self._sf = {name: catalogue.sf(name) for name in catalogue.sobjects}
+        self._sf = {name: catalogue.sf(name) for name in (OWNER, *catalogue.sobjects)}
         self._messages = {topic.name: frozenset(topic.messages) for topic in catalogue.topics}
 
     def decode(self, record: Any, *, packed: bool = False) -> tuple[str, dict[str, Any]]:
@@ -126,6 +128,10 @@ class Outputs:
     async def member(self, message: Member) -> None:
         """Sends a record that counts in the row of another one."""
         await self.send(self.catalogue.refs, "member", message, message["parent"])
+
+    async def owner(self, message: Owner) -> None:
+        """Says who owns the records of a user, or why that is not known."""
+        await self.send(self.catalogue.owners, "owner", message, message["owner"])
 
     async def fate(self, message: str, parent: str, **fields: Any) -> None:
         """Tells the parent's waiting children: ``landed`` (sf_id, epoch), ``rejected`` (version, code), ``gone`` (epoch), ``absent``."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from agents.adoption import Adoption
 from agents.item import Item
@@ -154,13 +154,12 @@ class Settlement:
                 await self._landed(row, state)
             return
         if row["op"] != "upsert":
-            left = state.sf_id if (row["op"] == "flag" or state.adopted) and not gone else None
+            stays = row["op"] in {"flag", "keep"} or state.adopted
+            left = state.sf_id if stays and not gone else None
             changes[key_of(own)] = state.after(row, left).encode()
-            outcome: Outcome = "skipped" if row["op"] == "skip" else "deleted"
-            code = SKIPPED if row["op"] == "skip" else KEPT if item.removes and left is not None else None
-            await outputs.audit(
-                row["op"], row, outcome, row_id=state.sf_id, code=code, columns=item.names, origin=item.origin
-            )
+            if row["op"] == "delete" and left is not None:
+                item.obstacle = KEPT
+            await self._note_end(item, row, state)
             if left is None:
                 await outputs.fate("gone", own, epoch=state.epoch)
             return
@@ -175,6 +174,25 @@ class Settlement:
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
         if what != "update":
             await self._landed(row, after)
+
+    async def _note_end(self, item: Item, row: Row, state: RowState) -> None:
+        """A row was deleted or flagged, is left out now, or stays because it can't be deleted."""
+        what, outcome, code, detail = row["op"], "deleted", item.obstacle, None
+        if what == "skip":
+            outcome, code, detail = "skipped", SKIPPED, str(item.columns.get("because") or "")
+        elif what == "keep":
+            outcome = "skipped"
+        columns = item.names if what == "flag" else ()
+        await self._outputs.audit(
+            what,
+            row,
+            cast("Outcome", outcome),
+            row_id=state.sf_id,
+            code=code,
+            detail=detail,
+            columns=columns,
+            origin=item.origin,
+        )
 
     def _whole(self, item: Item) -> bytes:
         """The row as it came, in the newest schema."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from cutover.chosen_map import read_map
 from cutover.publish import publish
 from cutover.settings import Settings
 from topics.broker import open_broker
@@ -61,7 +62,7 @@ async def _start_extracts(settings: Settings, codec: Codec, run: str) -> None:
     """Asks for the snapshot of every object; before the transition, so that a cutover that has begun is being read."""
     topic, at = settings.catalogue.extract, int(time.time() * 1000)
     requests = []
-    for object_ in settings.catalogue.targets:
+    for object_ in read_map(settings)[0].objects:
         request = Extract(kind="start", object=object_, vp_id=None, run=run, at=at)
         key = object_.encode()
         requests.append((key, codec.encode("extract", request, topic=topic, key=key)))

@@ -106,6 +106,7 @@ class ResolveSettings(_Section):
 
     hold_after_seconds: Seconds = 10
     lookup_after_seconds: Seconds = 5
+    owners_again_seconds: Seconds = 30
 
 
 class ControlSettings(_Section):

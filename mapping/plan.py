@@ -249,7 +249,7 @@ class Plan:
             External id, the deleted column and the run's columns.
 
         Raises:
-            ValueError: The object's `on_delete` isn't `flag`.
+            ValueError: The object has no deleted column.
         """
         if self.deleted_column is None:
             message = f"{self.object} isn't flagged on delete"

@@ -65,8 +65,8 @@ def _object(
     if rule.on_delete == "flag" and rule.deleted_column is None:
         hint = "add `deleted_column:` with a date/time column, e.g. `VP_Deleted_At__c`"
         yield (*path, "on_delete"), "`flag` needs a column to flag", hint
-    if rule.on_delete != "flag" and rule.deleted_column is not None:
-        hint = "remove it, or use `on_delete: flag`"
+    if rule.on_delete == "keep" and rule.deleted_column is not None:
+        hint = "remove it, or use `on_delete: flag` or `delete`"
         yield (*path, "deleted_column"), f"`deleted_column` means nothing with `on_delete: {rule.on_delete}`", hint
     yield from _names(path, rule)
     yield from _match(path, rule)

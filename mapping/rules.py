@@ -145,7 +145,8 @@ class ObjectRule(_Rule):
         part_of: Its records count in the rows of another object.
         skip: Which records are left out.
         external_id: Column that holds the reference, e.g. `VP_Id__c`; it must be a unique external id in the org.
-        on_delete: What a delete in the source does to the row. `flag` sets `deleted_column` to the time of the delete.
+        on_delete: What a delete in the source does to the row. `flag` sets `deleted_column` to the time of the delete; `delete` deletes the row unless a person
+            has edited it or something hangs on it that would go along: then it is flagged, or without a `deleted_column` kept.
         deleted_column: A datetime column; empty again when the record comes back.
         columns: Salesforce column -> its rule. Neither `external_id` nor `deleted_column` is in it.
         match: Columns which, all equal and none empty, say that a row without our external id is the same thing; None: such

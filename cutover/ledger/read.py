@@ -110,6 +110,22 @@ class Reader:
             "GROUP BY object, code ORDER BY count DESC, object, code"
         )
 
+    def held_by_owner(self) -> dict[str, int]:
+        """How many records wait for each owner to be decided, those that wait for somebody who stands for them included."""
+        waiting: dict[str, int] = {}
+        above: dict[str, str] = {}
+        for row in self._connection.execute(
+            "SELECT detail, COUNT(*) AS count FROM deliveries WHERE state = 'held' AND code = 'OWNER_UNDECIDED' GROUP BY detail"
+        ):
+            waiting[row["detail"]] = row["count"]
+        for row in self._connection.execute(
+            "SELECT reference, detail FROM deliveries WHERE state = 'held' AND code = 'OWNER_UNDECIDED' AND sobject = 'User'"
+        ):
+            above[row["reference"]] = row["detail"]
+        for reference, owner in above.items():
+            waiting[owner] = waiting.get(owner, 0) + waiting.get(reference, 0)
+        return waiting
+
     def rejects(
         self, *, code: str | None = None, stage: str | None = None, reference: str | None = None, limit: int = 100
     ) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Maps that tests write: the default one, cut down to practices and patients."""
+"""Maps that tests write: the default one with a few lines changed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ from pathlib import Path
 
 from mapping.document import default_map_text
 
-_KEPT = ("practice", "patient")
 _ENTRY = re.compile(r"^  (\w+):\n((?:    .*\n|\n)*)", re.MULTILINE)
+_FLAGGED = re.compile(r"    on_delete: flag.*\n    deleted_column: .*\n")
 
 
-def write_map(directory: Path, *, match: str | None = None) -> Path:
-    """Practices and patients only; `match` are the columns that patients are recognised by, e.g. `Email, LastName`."""
+def write_map(
+    directory: Path, *, only: tuple[str, ...] = (), match: str | None = None, deletes_patients: bool = False
+) -> Path:
+    """The default map.
 
-    def kept(entry: re.Match[str]) -> str:
+    Arguments:
+        directory: where it is written.
+        only: the objects that are kept; all without it.
+        match: columns that patients are recognised by, e.g. `Email, LastName`.
+        deletes_patients: rather than flag them.
+    """
+
+    def changed(entry: re.Match[str]) -> str:
         name, body = entry[1], entry[2]
-        if name == "patient" and match is not None:
+        if name == "patient" and deletes_patients:
+            body, count = _FLAGGED.subn("    on_delete: delete\n", body)
+            assert count == 1
+        if name == "patient" and match is not None and "columns:" in body:
             body = f"    match: [{match}]\n{body}"
-        return f"  {name}:\n{body}" if name in _KEPT else ""
+        return f"  {name}:\n{body}" if not only or name in only else ""
 
     path = directory / "map.yaml"
-    path.write_text(_ENTRY.sub(kept, default_map_text()))
+    path.write_text(_ENTRY.sub(changed, default_map_text()))
     return path

@@ -14,11 +14,15 @@ from typing import Any, TextIO
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from agents.ownership import FALLBACK
 from cutover import phase
+from cutover.census import RESOURCES
 from cutover.chosen_map import read_map
+from cutover.owners import decide
 from cutover.settings import CutoverSettings, KafkaSettings, Settings
 from cutover.supervise import PARENT
 from sandbox.process import SandboxProcess
+from tests.pipeline import visits
 from tests.pipeline.practice import Org, Practice, check_equal
 from tests.transport.waiting import eventually
 from topics import provision
@@ -84,8 +88,10 @@ class Pipeline:
     # -- processes ---------------------------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Makes the topics and begins the snapshot."""
+        """Makes the topics, says who owns what belongs to nobody with a login, and begins the snapshot."""
         await provision.apply(self.settings.kafka.bootstrap, self.catalogue)
+        users = await asyncio.to_thread(self.org.users)
+        await decide(self.settings, read_map(self.settings)[0], CODEC, FALLBACK, users[visits.FALLBACK])
         await phase.begin(self.settings, CODEC, read_map(self.settings)[1])
 
     def start(self, stage: str, **environment: str) -> subprocess.Popen[str]:
@@ -220,7 +226,9 @@ class Pipeline:
             status = await self.status()
             counts: dict[str, Any] = status["objects"]
             dump = await asyncio.to_thread(self.practice.dump)
-            for object_, plural in (("practice", "practices"), ("patient", "patients")):
+            for object_, plural in RESOURCES.items():
+                if object_ not in counts and not dump[plural]:
+                    continue
                 count, checked = counts[object_], status["verification"][object_]
                 assert count["in_flight"] == 0, f"{object_}: {count}"
                 assert count["conserved"], f"{object_}: {count}"

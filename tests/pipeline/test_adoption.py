@@ -24,7 +24,9 @@ Row = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def clinic() -> Iterator[SandboxProcess]:
-    with SandboxProcess.start(patients=10, practices=3, clean=True, org_rows=60) as sandbox:
+    with SandboxProcess.start(
+        patients=10, practices=3, clean=True, org_rows=60, resources="practices,patients"
+    ) as sandbox:
         yield sandbox
 
 
@@ -42,7 +44,9 @@ async def adopting(
     """A small practice and an org with rows of somebody else; everything runs."""
     directory = tmp_path_factory.mktemp("adopting")
     settings = {
-        "CARRYOVER_CUTOVER__MAP": str(write_map(directory, match="Email, LastName")),
+        "CARRYOVER_CUTOVER__MAP": str(
+            write_map(directory, only=("practice", "patient"), match="Email, LastName", deletes_patients=True)
+        ),
         "CARRYOVER_LOAD__BULK_FROM_ROWS": "4",
     }
     pipeline = Pipeline(kafka.bootstrap, f"adopt.{uuid4().hex[:6]}.", clinic, directory, partitions=2, **settings)
