@@ -242,12 +242,14 @@ class Reader:
             (sobject, origin, after, limit),
         )
 
-    def rows_of_unknown_origin(self) -> list[Row]:
-        """Rows that were landed by a version of the program that didn't tell where they came from: `reference object sobject row_id`."""
+    def rows_of_unknown_origin(self, sobjects: Sequence[str]) -> list[Row]:
+        """Rows of these Salesforce objects whose landing did not say where they came from: `reference object sobject row_id version source_version`."""
         return self._rows(
-            "SELECT reference, object, sobject, row_id FROM deliveries d WHERE row_id IS NOT NULL AND row_origin IS NULL "
+            "SELECT reference, object, sobject, row_id, version, source_version FROM deliveries d "  # noqa: S608 - marks only
+            f"WHERE sobject IN ({','.join('?' * len(sobjects))}) AND row_id IS NOT NULL AND row_origin IS NULL "
             "AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.row_id = d.row_id AND o.row_origin IS NOT NULL) "
-            "ORDER BY reference"
+            "ORDER BY reference",
+            list(sobjects),
         )
 
     def owners_of_rows(self, row_ids: Sequence[str]) -> dict[str, str]:

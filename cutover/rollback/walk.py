@@ -64,8 +64,8 @@ class Walk:
         Raises:
             ConnectorError: The org can't be asked or refuses a whole call; what was done is noted, a next run goes on.
         """
-        for row in self._reader.rows_of_unknown_origin():
-            self._report.take(Verdict(row, "keep", "ORIGIN_UNKNOWN"))
+        unknown = self._reader.rows_of_unknown_origin(self._sobjects)
+        await self._keep([Verdict(row, "keep", "ORIGIN_UNKNOWN") for row in unknown])
         # Rows of others first: they leave rows of ours that they were moved to.
         for sobject in reversed(self._sobjects):
             for page in self._pages(sobject, "foreign"):

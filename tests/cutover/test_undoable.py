@@ -84,9 +84,10 @@ def test_a_row_of_unknown_origin_is_named_but_not_what_counts_in_a_known_one(log
     log.operation("patient:1", 1, row_id="003A")
     log.operation("patient:2", 1, row_id="003B", origin="absent")
     log.operation("practice:9", 1, row_id="003B", sobject="Contact")
+    log.operation("practice:8", 1, row_id="005A", sobject="User")
     with log.reader() as read:
         assert [row["reference"] for row in read.rows("Contact", origin="absent")] == ["patient:2"]
-        assert [row["reference"] for row in read.rows_of_unknown_origin()] == ["patient:1"]
+        assert [row["reference"] for row in read.rows_of_unknown_origin(["Contact"])] == ["patient:1"]
         assert read.owners_of_rows(["003A", "003B", "003X"]) == {"003A": "patient:1", "003B": "patient:2"}
         assert [row["reference"] for row in read.counted_in(["003B"])] == ["practice:9"]
 
