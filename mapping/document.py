@@ -20,6 +20,9 @@ __all__ = ["MapDocument", "MapError", "MapErrors", "default_map", "default_map_t
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_SPECIAL: Final = ("decide", "same_as", "part_of")
+"""What makes an object one without rows of its own; nothing can stand in for it."""
+
 _HINTS: Final = {
     "because": "add `because:`, the reason that the report gives",
     "resource": "add `resource:` with the Visual Practice resource, e.g. `patients`",
@@ -125,9 +128,11 @@ class _Reader:
         before = len(self._errors)
         head = {**data, "columns": {"X": _COLUMN}} if given and isinstance(given, dict) else data
         draft = self._model(ObjectRule, path, head)
+        if draft is None and any(key in data for key in _SPECIAL):
+            return None
         if draft is None:  # stand in for what is wrong, so that the columns are checked all the same
             wrong = {error.path.rpartition(".")[2] for error in self._errors[before:]}
-            kept = {key: head[key] for key in head if key in ObjectRule.model_fields and key not in wrong}
+            kept = {key: head[key] for key in head if key in ObjectRule.model_fields and key not in {*wrong, "skip"}}
             draft = _STAND_IN.model_copy(update=kept)
         return draft.model_copy(update={"columns": columns}) if isinstance(given, dict) else draft
 

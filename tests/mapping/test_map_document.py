@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping.document import MapErrors, default_map, default_map_text, load_map
+from topics.catalogue import TARGETS
 
 GOOD = """\
 map: 1
@@ -33,8 +34,12 @@ def only_error(text: str, line: int) -> str:
     return f"{found[0][1]} ({found[0][2]})"
 
 
-def test_the_default_map_is_valid_and_has_both_objects():
-    assert set(default_map().objects) == {"practice", "patient"}
+def test_the_default_map_is_valid_and_knows_what_its_objects_become():
+    document = default_map()
+    assert list(document.rows) == ["practice", "referring_physician", "patient", "appointment", "invoice"]
+    assert document.owners == {"user", "provider"}
+    assert document.parts == {"invoice": ["payment"]}
+    assert {name: rule.target for name, rule in document.objects.items()} == dict(TARGETS)
 
 
 def test_the_hash_ignores_comments_layout_order_and_spelled_out_defaults():

@@ -87,11 +87,12 @@ class Pipeline:
 
     # -- processes ---------------------------------------------------------------------------------------------------------
 
-    async def begin(self) -> None:
-        """Makes the topics, says who owns what belongs to nobody with a login, and begins the snapshot."""
+    async def begin(self, *, fallback: bool = True) -> None:
+        """Makes the topics, says who owns what belongs to nobody with a login (``fallback``), and begins the snapshot."""
         await provision.apply(self.settings.kafka.bootstrap, self.catalogue)
-        users = await asyncio.to_thread(self.org.users)
-        await decide(self.settings, read_map(self.settings)[0], CODEC, FALLBACK, users[visits.FALLBACK])
+        if fallback:
+            users = await asyncio.to_thread(self.org.users)
+            await decide(self.settings, read_map(self.settings)[0], CODEC, FALLBACK, users[visits.FALLBACK])
         await phase.begin(self.settings, CODEC, read_map(self.settings)[1])
 
     def start(self, stage: str, **environment: str) -> subprocess.Popen[str]:

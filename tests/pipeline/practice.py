@@ -75,6 +75,8 @@ class Org:
 
     def __init__(self, sandbox: SandboxProcess) -> None:
         self.http = httpx.Client(base_url=f"{sandbox.salesforce['url']}/__admin", timeout=60)
+        self._rest = f"{sandbox.salesforce['url']}/services/data/v62.0"
+        self._token = sandbox.salesforce["access_token"]
 
     def dump(self) -> dict[str, list[Record]]:
         """Everything of the objects that are moved, the deleted ones too."""
@@ -90,6 +92,27 @@ class Org:
         """The active users who may own records: id by e-mail in lower case."""
         found = self.http.get("/dump", params={"sObjects": "User"}).raise_for_status().json()["User"]
         return {row["Email"].lower(): row["Id"] for row in found if row["IsActive"] and row["UserType"] == "Standard"}
+
+    def make_user(self, first: str, last: str, email: str) -> str:
+        """A new active user, as an administrator makes one; returns the id."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        found = httpx.get(f"{self._rest}/query", params={"q": "SELECT Id FROM Profile LIMIT 1"}, headers=headers).json()
+        body = {
+            "FirstName": first,
+            "LastName": last,
+            "Email": email,
+            "Username": email,
+            "Alias": last[:8],
+            "IsActive": True,
+            "ProfileId": found["records"][0]["Id"],
+            "TimeZoneSidKey": "America/New_York",
+            "LocaleSidKey": "en_US",
+            "EmailEncodingKey": "UTF-8",
+            "LanguageLocaleKey": "en_US",
+        }
+        made = httpx.post(f"{self._rest}/sobjects/User", json=body, headers=headers)
+        assert made.is_success, made.text
+        return str(made.json()["id"])
 
     def fault(self, **fault: Any) -> None:
         self.http.post("/faults", json=fault).raise_for_status()
