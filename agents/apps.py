@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
+from agents.adoption import Adoption, MatchRule
 from agents.extract import Extraction, Source
 from agents.gate import Gate
 from agents.journal import Journal
@@ -29,7 +30,7 @@ from mapping.check import insert_only_columns
 from mapping.comparators import compile_comparison
 from mapping.owner_comparison import OwnerComparison
 from mapping.plan import compile_plan
-from mapping.rules import MapDocument
+from mapping.rules import MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 from state.table import StateTable
 from topics.catalogue import OWNER, Catalogue
@@ -206,13 +207,14 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
             raise ValueError(f"the map must use one external id for {sobject}")
         (external_id,) = external_ids
         journal = Journal(parts.table(names.bulk(sobject), names.sf(sobject)), parts.outputs.codec)
+        once = sorted({c for name in objects for c in create_only[name]})
+        sending = Sending(salesforce, sobject, external_id, once, journal)
         loads[sobject] = Load(
             parts.outputs,
             parts.table(names.state(f"rows.{sobject}"), names.sf(sobject)),
             journal,
-            Sending(
-                salesforce, sobject, external_id, sorted({c for name in objects for c in create_only[name]}), journal
-            ),
+            sending,
+            Adoption(parts.outputs, sending, external_id, {n: _match_rule(rule) for n, rule in objects.items()}),
             Removal(salesforce, sobject, describes[sobject]),
             flagging={rule.deleted_column for rule in objects.values() if rule.deleted_column},
             external_id=external_id,
@@ -222,6 +224,7 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
             bulk_from_rows=setup.bulk_from_rows,
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
+            finishing=gate.finishing,
         )
     app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(OWNER), *(names.sf(name) for name in loads)])
     _register(app, "owners", owners, names.sf(OWNER))
@@ -237,6 +240,14 @@ def _written(setup: Setup) -> list[str]:
     """The Salesforce objects that the map writes, parents first."""
     targets = {rule.target for rule in setup.document.rows.values()}
     return [name for name in setup.catalogue.sobjects if name in targets]
+
+
+def _match_rule(rule: ObjectRule) -> MatchRule:
+    forms = {name: rule.columns[name].as_ for name in rule.match or ()}
+    texts = (name for name, form in forms.items() if form in {"text", "email"} and rule.columns[name].join is None)
+    asked_by = next(texts, "")
+    deleted = [] if rule.deleted_column is None else [rule.deleted_column]
+    return MatchRule(forms, asked_by, [rule.external_id, *rule.columns, *deleted])
 
 
 def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords) -> App:

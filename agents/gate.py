@@ -40,6 +40,11 @@ class Gate:
         self._newest: Transition | None = None
         self._warned = ""
 
+    def finishing(self) -> bool:
+        """Whether only what a loader left unfinished may be written: a rollback waits for that, and can only undo what is told."""
+        newest = self._newest
+        return newest is not None and newest["phase"] == "ROLLING_BACK" and newest["map_hash"] == self._map_hash
+
     def open(self) -> bool:
         """Whether a row may be written now."""
         newest = self._newest

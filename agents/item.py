@@ -72,6 +72,7 @@ class Item:
         tickets: of the chunks that are done when it is.
         members: records that count in it.
         origin: where the row in Salesforce comes from, once that is decided.
+        target: id of somebody else's row that it takes over, until it has.
         attempts: how often it was sent in vain.
         not_before: monotonic seconds; it stays until then.
         by_collections: it can't travel as CSV, or is to go in small company.
@@ -90,6 +91,7 @@ class Item:
     tickets: list[Ticket]
     members: Sequence[RowMember] = ()
     origin: Origin | None = None
+    target: str | None = None
     attempts: int = 0
     not_before: float = 0.0
     by_collections: bool = False

@@ -6,6 +6,7 @@ Nothing is waited for here; the checkpoint makes outputs durable before anything
 from __future__ import annotations
 
 import time
+from asyncio import Future
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
@@ -15,6 +16,7 @@ from topics.codec import Codec, Undecodable
 from topics.messages import (
     Base,
     Extract,
+    Image,
     Member,
     Need,
     Operation,
@@ -138,6 +140,23 @@ class Outputs:
     async def extract(self, kind: str, object_: str, run: str, vp_id: str | None = None) -> None:
         request: Extract = {"kind": kind, "object": object_, "vp_id": vp_id, "run": run, "at": now_ms()}
         await self.send(self.catalogue.extract, "extract", request, object_)
+
+    async def image(self, row: Row, row_id: str, columns: dict[str, Value], read: Mapping[str, Any]) -> Future[Any]:
+        """Keeps somebody else's row as it is before ``row`` is written into it; ``read`` is the row as Salesforce gave it."""
+        image: Image = {
+            "reference": row["reference"],
+            "object": row["object"],
+            "sobject": row["sobject"],
+            "row_id": row_id,
+            "version": row["version"],
+            "run": row["run"],
+            "at": now_ms(),
+            "modified_by": read.get("LastModifiedById"),
+            "modstamp": read.get("SystemModstamp"),
+            "columns": columns,
+        }
+        topic, key = self.catalogue.images, row["reference"].encode()
+        return await self.publisher.publish(topic, self.codec.encode("image", image, topic=topic, key=key), key=key)
 
     async def audit(
         self,

@@ -45,7 +45,7 @@ async def begin(settings: Settings, codec: Codec, map_hash: str) -> Transition:
     """Publish the transition that starts the snapshot, under a new run id; returns it."""
     run = f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     moved = Transition(
-        phase=STARTS_SNAPSHOT, run=run, map_hash=map_hash, by=_operator(), at=int(time.time() * 1000), detail=None
+        phase=STARTS_SNAPSHOT, run=run, map_hash=map_hash, by=operator(), at=int(time.time() * 1000), detail=None
     )
     await _start_extracts(settings, codec, run)
     await tell(settings, codec, moved)
@@ -89,7 +89,8 @@ async def _read(
     return found
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who runs this program, for transitions."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):

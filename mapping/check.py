@@ -127,6 +127,10 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
         else:
             yield from _type(name, rule.deleted_column, "datetime", field)
             yield from _rights(name, rule.deleted_column, field)
+    for column in rule.match or ():
+        if not fields.get(column.casefold(), {}).get("filterable", True):
+            hint = "match by other columns; Salesforce can't search this one"
+            yield Finding("error", name, column, "NOT_FILTERABLE", f"no rows can be looked for by {column}", hint)
     yield from _required_by_org(name, rule, fields)
     yield from _unused(name, rule)
 

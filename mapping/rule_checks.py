@@ -20,6 +20,8 @@ _SOURCES: Final = ("from", "custom", "join", "constant", "source_tag", "run", "p
 _BESIDE_FROM: Final = frozenset({"parent", "sum", "latest"})
 _UNFITTING: Final = {"number", "money", "integer", "boolean", "date", "day", "datetime"}
 _SUMMED: Final = {"number", "money", "integer"}
+_ASKED_BY: Final = {"text", "email"}
+"""Forms of columns that rows can be looked for by; a link can be, too."""
 
 
 def check_rules(
@@ -67,6 +69,7 @@ def _object(
         hint = "remove it, or use `on_delete: flag` or `delete`"
         yield (*path, "deleted_column"), f"`deleted_column` means nothing with `on_delete: {rule.on_delete}`", hint
     yield from _names(path, rule)
+    yield from _match(path, rule)
     for column, spec in rule.columns.items():
         place = (*path, "columns", column)
         yield from _column(place, rule, spec, objects, placeholders, declared)
@@ -138,6 +141,27 @@ def _names(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
         if other is not column:
             hint = "keep one of the two; Salesforce ignores upper and lower case in names"
             yield place, f"`{column}` is the same column as `{other}`", hint
+
+
+def _match(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
+    if rule.match is None:
+        if "on_ambiguous" in rule.model_fields_set:
+            yield (*path, "on_ambiguous"), "`on_ambiguous` needs `match`", "add `match:`, or remove it"
+        return
+    place = (*path, "match")
+    specs = [rule.columns[column] for column in rule.match if column in rule.columns]
+    for column in rule.match:
+        if column not in rule.columns:
+            yield place, f"`match` names `{column}`, which is no column of this object", near(column, rule.columns)
+        elif rule.columns[column].kind in {"constant", "source_tag", "run"}:
+            yield place, f"`{column}` says nothing about the record, so nothing can match by it", "leave it out"
+    if len(set(rule.match)) < len(rule.match):
+        yield place, "`match` names a column twice", "name each column once"
+    if len(specs) == len(rule.match) and not any(
+        spec.kind == "parent" or (spec.kind != "join" and spec.as_ in _ASKED_BY) for spec in specs
+    ):
+        hint = "add a column that is a text or a link to a parent, e.g. `Email` or `AccountId`"
+        yield place, "`match` needs a column that rows can be looked for by", hint
 
 
 def _column(

@@ -149,6 +149,9 @@ class ObjectRule(_Rule):
             has edited it or something hangs on it that would go along: then it is flagged, or without a `deleted_column` kept.
         deleted_column: A datetime column; empty again when the record comes back.
         columns: Salesforce column -> its rule. Neither `external_id` nor `deleted_column` is in it.
+        match: Columns which, all equal and none empty, say that a row without our external id is the same thing; None: such
+            rows are left alone.
+        on_ambiguous: What to do when several rows match.
     """
 
     resource: StrictStr
@@ -161,6 +164,8 @@ class ObjectRule(_Rule):
     same_as: SameAs | None = None
     part_of: PartOf | None = None
     skip: tuple[Skip, ...] = ()
+    match: tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
+    on_ambiguous: Literal["hold"] = "hold"
 
     @property
     def kind(self) -> ObjectKind:

@@ -130,3 +130,13 @@ def test_insert_only_columns_come_from_the_org():
         "patient": frozenset({"AccountId"}),
     }
     assert serious(describes) == []
+
+
+def test_a_column_to_match_by_must_be_one_that_the_org_can_search():
+    document = default_map()
+    patient = document.objects["patient"].model_copy(update={"match": ("Description",)})
+    matching = document.model_copy(update={"objects": {**document.objects, "patient": patient}})
+    describes = org()
+    assert not serious(describes, matching)
+    change(describes, "Contact", "Description", filterable=False)
+    assert [(found.column, found.code) for found in serious(describes, matching)] == [("Description", "NOT_FILTERABLE")]

@@ -91,6 +91,12 @@ def test_the_default_map_keeps_its_hash_over_processes():
             10,
             "no placeholder for `practice`",
         ),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Nmae]", 9, "`match` names `Nmae`, which is no column"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: []", 9, "`match` is empty"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Name, Name]", 9, "names a column twice"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: Name", 9, "`match` can't be read"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Name]\n    on_ambiguous: guess", 10, "'hold'"),
+        ("    on_delete: keep", "    on_delete: keep\n    on_ambiguous: hold", 9, "`on_ambiguous` needs `match`"),
         ("Name: {", "1Name: {", 10, "no Salesforce column name"),
         ("Name: {", "vp_id__C: {", 10, "same column as `external_id`"),
         ("map: 1", "map: 2", 1, "it is one of: 1"),
@@ -188,3 +194,28 @@ def test_a_damaged_map_loads_or_is_refused_and_never_crashes(seed: int, wounds: 
                 lines[place] = lines[place][:cut] + dice.choice("{}[]:,#'\"&*!|>%@~ -?") + lines[place][cut:]
     with contextlib.suppress(MapErrors):
         load_map("\n".join(lines), "damaged")
+
+
+MATCH = """\
+    match: [{names}]
+    columns:
+      Kind: {{constant: x}}
+      Since: {{from: created_at, as: datetime}}
+      ParentId: {{parent: practice, from: parent_id}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("Kind, Name", "`Kind` says nothing about the record"),
+        ("Since", "`match` needs a column that rows can be looked for by"),
+        ("Since, ParentId", ""),
+    ],
+)
+def test_rows_match_by_what_tells_records_apart_and_can_be_looked_for(names: str, words: str) -> None:
+    text = GOOD.replace("    columns:\n", MATCH.format(names=names))
+    if words:
+        assert words in only_error(text, 9)
+    else:
+        assert load_map(text, "a").objects["practice"].match == ("Since", "ParentId")

@@ -57,8 +57,9 @@ class Pipeline:
     ) -> None:
         self.directory = directory
         self.practice, self.org = Practice(sandbox), Org(sandbox)
+        chosen = environment.get("CARRYOVER_CUTOVER__MAP")
         self.settings = Settings(
-            cutover=CutoverSettings(data_dir=directory / "data"),
+            cutover=CutoverSettings(data_dir=directory / "data", map=Path(chosen) if chosen else None),
             kafka=KafkaSettings(bootstrap=bootstrap, prefix=prefix, partitions=partitions),
         )
         self.catalogue = self.settings.catalogue
@@ -121,6 +122,24 @@ class Pipeline:
         )
         self.processes[name] = process
         return process
+
+    async def carryover(self, *arguments: str, **environment: str) -> tuple[int, Any]:
+        """Runs a command with --json; returns its exit code and what it printed, None when it died before."""
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "cutover.cli", *arguments, "--json"],
+            env=os.environ | self.environment | environment | {PARENT: str(os.getpid())},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=110,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, json.loads(done.stdout) if done.stdout else None
+
+    def begin_command(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Starts a command that is to be killed; it logs to a file of that name."""
+        return self._run(name, list(arguments), environment)
 
     async def ended(self, name: str) -> int:
         """The exit code of a process that ends by itself."""
