@@ -198,7 +198,13 @@ def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record]
 
 
 DESK = {
-    "edits": 6, "creates": 3, "deletes": 1, "undeletes": 1,
-    "bookings": 2, "cancellations": 1, "visits": 2, "payments": 2,
+    "edits": 6,
+    "creates": 3,
+    "deletes": 1,
+    "undeletes": 1,
+    "bookings": 2,
+    "cancellations": 1,
+    "visits": 2,
+    "payments": 2,
 }
 """What people at the desk do at a time while a long test runs (`Practice.mutate`); `check_equal` must know all that it touches."""
