@@ -25,7 +25,7 @@ from connectors.visual_practice.client import VisualPractice
 from mapping.check import insert_only_columns
 from mapping.comparators import compile_comparison
 from mapping.plan import compile_plan
-from mapping.rules import MapDocument
+from mapping.rules import MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 from state.table import StateTable
 from topics.catalogue import Catalogue
@@ -151,7 +151,7 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
         parts.outputs,
         parts.table(names.state("extract"), names.extract),
         client,
-        {name: Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target) for name, rule in objects.items()},
+        {name: _source(rule) for name, rule in objects.items()},
         overlap=timedelta(seconds=setup.overlap_seconds),
         poll=timedelta(seconds=setup.poll_seconds),
     )
@@ -163,6 +163,11 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
     _register(app, "map", mapper, *sources, names.replay)
     _background(app, extraction.tick)
     return app
+
+
+def _source(rule: ObjectRule) -> Source:
+    needed = frozenset(field for column in rule.columns.values() for field in column.source_fields)
+    return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed)
 
 
 def resolve(setup: Setup) -> App:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised with every change of the tables; kept in `PRAGMA user_version`."""
 
 TABLES = """
@@ -53,6 +53,10 @@ CREATE TABLE batches (
 CREATE TABLE transitions (
     "partition" INTEGER, "offset" INTEGER, phase TEXT, run TEXT, map_hash TEXT, "by" TEXT, at INTEGER, detail TEXT,
     PRIMARY KEY ("partition", "offset")
+) WITHOUT ROWID;
+
+CREATE TABLE drifts (
+    object TEXT, field TEXT, resource TEXT, what TEXT, was TEXT, now TEXT, paused INTEGER, at INTEGER, PRIMARY KEY (object, field)
 ) WITHOUT ROWID;
 
 CREATE TABLE unreadable (topic TEXT, "partition" INTEGER, "offset" INTEGER, code TEXT, PRIMARY KEY (topic, "partition", "offset")) WITHOUT ROWID;

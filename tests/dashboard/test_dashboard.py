@@ -37,6 +37,7 @@ def _status(**changed: Any) -> Status:
         "verification": {"patient": {"fields": 28, "verified": 1, "mismatched": 0}},
         "holds": [{"object": "patient", "code": "parent_missing", "count": 1, "oldest": 1}],
         "rejects": [{"code": "too_long", "stage": "map", "count": 1, "newest": 1}],
+        "drifts": [],
         "mismatches": [],
         "batches": [],
         "groups": summary(LAG),
