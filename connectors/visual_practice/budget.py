@@ -33,6 +33,9 @@ _URGENT_SHARE: Final = 0.1
 """Of what a window has left, for look-ups alone."""
 _SPREAD_FROM: Final = 0.5
 """When less than that share of a window is left, walks spread it over the time until the next."""
+_NEARLY: Final = 1e-6
+"""Of a token: what rounding may lack."""
+_SHORTEST: Final = 0.001
 _LOG_SECONDS: Final = 60.0
 
 
@@ -115,12 +118,14 @@ class Budget:
         if now < self._closed_until:
             return  # sent before the refusal that closed us
         self._fill(now)
+        self._tokens = 0.0
+        self._closed_until = now + self._rest
+        first, self._rest = self._rest == _FIRST_REST, min(2 * self._rest, _LONGEST_REST)
+        if not first:
+            return  # the window that refused the one before: the rate isn't to blame again
         sent = max(sum(1 for at in self._sent if at > now - _WINDOW), 1)
         before = self._rate if self._rate is not None else sent / _WINDOW
         self._rate = max(before / 2, _SLOWEST)
-        self._tokens = 0.0
-        self._closed_until = now + self._rest
-        self._rest = min(2 * self._rest, _LONGEST_REST)
 
     def _learn_window(self, headers: Mapping[str, str], now: float) -> None:
         values = [headers.get(f"X-RateLimit-{name}", "").strip() for name in ("Limit", "Remaining", "Reset")]
@@ -145,7 +150,8 @@ class Budget:
             self._fill(now)
             # A look-up that waits has the next token.
             wanted = 1.0 if urgent else 1.0 + self._urgent
-            waits.append((wanted - self._tokens) / self._rate if self._tokens < wanted else 0.0)
+            missing = wanted - self._tokens
+            waits.append(max(missing / self._rate, _SHORTEST) if missing > _NEARLY else 0.0)
         return max(waits)
 
     def _wait_in_window(self, window: tuple[float, int, int], now: float, *, urgent: bool) -> float:
