@@ -167,3 +167,16 @@ def test_the_second_half_past_one_is_later_than_the_first() -> None:
     practice.happen("nothing", 0, 5)
     walk.sweep([])
     assert walk.target.rows[0][1] == 2
+
+
+def test_what_can_not_be_told_apart_yet_waits() -> None:
+    practice = Practice(1)
+    walk = Walk(practice, 2, by_place=False)
+    practice.happen("edit", 0, 2400)
+    walk.sweep([])
+    practice.happen("nothing", 0, 3599)  # in a second it is the same time again
+    walk.sweep([])
+    practice.happen("edit", 0, 0)
+    practice.happen("nothing", 0, 10)
+    walk.sweep([])
+    assert walk.target.rows[0][1] == 2
