@@ -56,6 +56,14 @@ def test_the_page_escapes_what_it_shows_and_needs_nothing_from_outside() -> None
         assert said in html
 
 
+def test_the_page_says_what_has_changed_in_the_source_and_what_to_do() -> None:
+    drift = {"object": "patient", "resource": "patients", "field": "mrn", "was": "text", "paused": 1, "at": 1}
+    html = page.render(_status(drifts=[{**drift, "what": "gone", "now": ""}]))
+    assert "patients.mrn is gone; the extract of patient waits: restore the field, or take it out of the map" in html
+    html = page.render(_status(drifts=[{**drift, "what": "type", "now": "number", "paused": 0}]))
+    assert "patients.mrn was text and is number<" in html
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -43,6 +43,12 @@ class Practice:
     def undelete(self, object_: str, *ids: str) -> None:
         self._post("records", object=object_, undelete=list(ids))
 
+    def archive(self, object_: str, *ids: str) -> None:
+        self._post("records", object=object_, archive=list(ids))
+
+    def unarchive(self, object_: str, *ids: str) -> None:
+        self._post("records", object=object_, unarchive=list(ids))
+
     def mutate(self, **work: int) -> list[Record]:
         changes: list[Record] = self._post("mutate", **work)["changes"]
         return changes
@@ -62,7 +68,7 @@ class Practice:
         return found
 
     def patients(self) -> dict[str, Record]:
-        return {record["id"]: record for record in self.dump()["patients"]}
+        return {record["id"]: record for record in present(self.dump(), "patients")}
 
     def _post(self, door: str, **body: Any) -> Any:
         return self.http.post(f"/{door}", json=body).raise_for_status().json()
@@ -107,6 +113,11 @@ def tidy(text: str | None) -> str | None:
     return CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip() or None
 
 
+def present(dump: dict[str, list[Record]], plural: str) -> list[Record]:
+    """The records of a resource that are there, those in the archive too."""
+    return [*dump[plural], *dump.get(f"{plural}_archived", [])]
+
+
 def refusable(patient: Record) -> bool:
     """Whether a patient can't become a Contact."""
     values = {name: tidy(patient[name]) for name in TEXTS}
@@ -117,7 +128,7 @@ def check_equal(practice: Practice, org: Org) -> None:
     """Fails unless the org holds what the practice does: every patient and practice once, with its values and its links, and no other."""
     source, accounts, contacts = practice.dump(), org.rows("Account"), org.rows("Contact")
     reference_of = {row["Id"]: reference for reference, row in accounts.items()}
-    live = {f"practice:{record['id']}": record for record in source["practices"]}
+    live = {f"practice:{record['id']}": record for record in present(source, "practices")}
     deleted = {f"practice:{record['id']}" for record in source["practices_deleted"]}
     assert live.keys() <= accounts.keys(), f"missing {sorted(live.keys() - accounts.keys())}"
     assert accounts.keys() <= live.keys() | deleted | {STAND_IN}
@@ -129,9 +140,9 @@ def check_equal(practice: Practice, org: Org) -> None:
         assert reference_of.get(row.get("ParentId")) == (f"practice:{parent}" if parent else None)
     for reference in deleted & accounts.keys():
         assert accounts[reference].get("VP_Deleted_At__c"), f"{reference} is not flagged as deleted"
-    wanted = {f"patient:{record['id']}": record for record in source["patients"] if not refusable(record)}
+    wanted = {f"patient:{record['id']}": record for record in present(source, "patients") if not refusable(record)}
     assert wanted.keys() <= contacts.keys(), f"missing {sorted(wanted.keys() - contacts.keys())[:10]}"
-    extra = contacts.keys() - wanted.keys() - {f"patient:{record['id']}" for record in source["patients"]}
+    extra = contacts.keys() - wanted.keys() - {f"patient:{record['id']}" for record in present(source, "patients")}
     assert not extra, f"not in the source: {sorted(extra)[:10]}"
     for reference, record in wanted.items():
         row = contacts[reference]
