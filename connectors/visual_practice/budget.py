@@ -22,6 +22,8 @@ _SERVICE: Final = "Visual Practice"
 _TOO_MANY: Final = 429
 _WINDOW: Final = 60.0
 """Seconds over which requests are counted when a refusal tells nothing."""
+_TELLING: Final = 20
+"""Requests from which on their number in a window is taken for the limit; a single refusal may be a whim."""
 _SLOWEST: Final = 1 / 60
 """Requests a second that are left however often we are refused: somebody has to find out when it is over."""
 _GROWTH: Final = 1.02
@@ -123,9 +125,15 @@ class Budget:
         first, self._rest = self._rest == _FIRST_REST, min(2 * self._rest, _LONGEST_REST)
         if not first:
             return  # the window that refused the one before: the rate isn't to blame again
-        sent = max(sum(1 for at in self._sent if at > now - _WINDOW), 1)
-        before = self._rate if self._rate is not None else sent / _WINDOW
+        before = self._rate if self._rate is not None else self._pace(now)
         self._rate = max(before / 2, _SLOWEST)
+
+    def _pace(self, now: float) -> float:
+        """Requests a second lately: over a whole window when there were enough for one, else while we have been asking."""
+        recent = [at for at in self._sent if at > now - _WINDOW]
+        if len(recent) >= _TELLING:
+            return len(recent) / _WINDOW
+        return len(recent) / max(now - recent[0], 0.1) if recent else 1.0
 
     def _learn_window(self, headers: Mapping[str, str], now: float) -> None:
         values = [headers.get(f"X-RateLimit-{name}", "").strip() for name in ("Limit", "Remaining", "Reset")]

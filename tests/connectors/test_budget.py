@@ -78,6 +78,22 @@ async def test_a_limit_that_nothing_tells_is_felt_for() -> None:
     assert server.budget.rate is not None
 
 
+async def test_a_whim_at_the_beginning_costs_seconds() -> None:
+    server = Server("silent", 10**9)
+    await server.ask()
+    server.budget.answered(429, {})
+    for _ in range(50):
+        await server.ask()
+    assert server.budget.waited_seconds < 12
+
+
+async def test_a_small_limit_that_nothing_tells_is_found() -> None:
+    server = Server("silent", 10)
+    await server.run(3600)
+    assert server.served >= 300
+    assert server.refused <= 0.5 * server.served
+
+
 async def test_an_hour_that_is_used_up_is_waited_out_with_few_questions() -> None:
     server = Server("silent", 500, window=3600.0)
     await server.run(7200)

@@ -138,6 +138,16 @@ async def test_a_page_that_is_too_slow_is_asked_for_in_smaller_pieces(
     assert client.page_size.current == 100
 
 
+@pytest.mark.parametrize("limit", ["retry_after", "retry_date", "reset", "silent"])
+async def test_a_refusal_in_any_words_is_waited_out(
+    fresh: Callable[..., VisualPractice], break_practice: Break, limit: str
+) -> None:
+    break_practice("429", count=1, limit=limit, retry_after=0.2)
+    client = fresh()
+    assert (await client.page("patients")).records
+    assert client.budget.refusals == 1
+
+
 @pytest.mark.parametrize("profile", ["page", "cursor"])
 async def test_a_page_with_half_of_its_records_is_read_again(
     speak: Speak, fresh: Callable[..., VisualPractice], break_practice: Break, profile: str

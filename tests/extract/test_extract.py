@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from agents.archive import Archive
 from tests.conftest import ReadTopic
 from tests.extract.conftest import Read, Tell
 from tests.extract.reading import CODEC, Reading, differences, folded
@@ -124,6 +125,13 @@ async def test_an_archived_record_is_still_there(read: Read, tell: Tell, read_to
     found = await equal(reading, read_topic, closed=True)
     assert found["7001"]["fields"]["notes"] == "back"
     assert "archived_at" not in found["7000"]["custom"] | found["7001"]["custom"]
+
+
+async def test_an_installation_without_an_archive_has_nothing_in_it(read: Read, tell: Tell) -> None:
+    reading = await read()
+    tell("faults", route="/archived", kind="404")
+    archive = Archive(reading.client, "patients", timedelta(seconds=2))
+    assert await archive.find("7000") is None
 
 
 @pytest.mark.parametrize(
