@@ -36,9 +36,10 @@ from cutover.owners import decide, find_user
 from cutover.proof import CLASSES, Proof, prove
 from cutover.publish import publish
 from cutover.settings import Settings, load
+from cutover.source import open_source
 from cutover.status import gather
 from cutover.supervise import Supervisor, command
-from cutover.worker import open_source, open_target
+from cutover.worker import open_target
 from dashboard.status import Status
 from mapping.rules import MapDocument
 from ops.kafka import LocalKafka
