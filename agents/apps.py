@@ -10,12 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
+from agents.adoption import Adoption, MatchRule
 from agents.extract import Extraction, Source
 from agents.gate import Gate
 from agents.journal import Journal
 from agents.load import Load
 from agents.map import Map
 from agents.outputs import Outputs
+from agents.owner_book import OwnerBook
+from agents.owners import Owners
+from agents.removal import Removal
 from agents.resolve import Resolve
 from agents.sending import Sending
 from agents.source_records import SourceRecords
@@ -24,11 +28,12 @@ from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
 from mapping.check import insert_only_columns
 from mapping.comparators import compile_comparison
+from mapping.owner_comparison import OwnerComparison
 from mapping.plan import compile_plan
 from mapping.rules import MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 from state.table import StateTable
-from topics.catalogue import Catalogue
+from topics.catalogue import OWNER, Catalogue
 from topics.codec import Codec
 from transport import agent
 from transport.app import App, create
@@ -62,7 +67,8 @@ class Setup:
         batch_rows: see `agents.load.Load`.
         bulk_from_rows: see `agents.load.Load`.
         idle_seconds: see `agents.load.Load`.
-        overrides: Faust settings for tests.
+        owners_again_seconds: see `agents.owners.Owners`.
+        overrides: further Faust settings.
     """
 
     bootstrap: str
@@ -78,6 +84,7 @@ class Setup:
     batch_rows: int = 10_000
     bulk_from_rows: int = 2000
     idle_seconds: float = 0.5
+    owners_again_seconds: float = 30.0
     overrides: Mapping[str, Any] | None = None
 
 
@@ -191,21 +198,30 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
     create_only = insert_only_columns(document, describes)
     parents = {c.parent for rule in document.objects.values() for c in rule.columns.values() if c.parent is not None}
+    owners = Owners(
+        parts.outputs,
+        parts.table(names.state("owners"), names.sf(OWNER)),
+        salesforce,
+        again_seconds=setup.owners_again_seconds,
+    )
     loads: dict[str, Load] = {}
-    for sobject in names.sobjects:
-        objects = {name: rule for name, rule in document.objects.items() if rule.target == sobject}
+    for sobject in _written(setup):
+        objects = {name: rule for name, rule in document.rows.items() if rule.target == sobject}
         external_ids = {rule.external_id for rule in objects.values()}
         if len(external_ids) != 1:
             raise ValueError(f"the map must use one external id for {sobject}")
         (external_id,) = external_ids
         journal = Journal(parts.table(names.bulk(sobject), names.sf(sobject)), parts.outputs.codec)
+        once = sorted({c for name in objects for c in create_only[name]})
+        sending = Sending(salesforce, sobject, external_id, once, journal)
         loads[sobject] = Load(
             parts.outputs,
             parts.table(names.state(f"rows.{sobject}"), names.sf(sobject)),
             journal,
-            Sending(
-                salesforce, sobject, external_id, sorted({c for name in objects for c in create_only[name]}), journal
-            ),
+            sending,
+            Adoption(parts.outputs, sending, external_id, {n: _match_rule(rule) for n, rule in objects.items()}),
+            Removal(salesforce, sobject, describes[sobject]),
+            flagging={rule.deleted_column for rule in objects.values() if rule.deleted_column},
             external_id=external_id,
             parents=parents,
             sort_by=[name for rule in objects.values() for name, column in rule.columns.items() if column.parent],
@@ -213,8 +229,11 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
             bulk_from_rows=setup.bulk_from_rows,
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
+            finishing=gate.finishing,
         )
-    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(name) for name in names.sobjects])
+    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(OWNER), *(names.sf(name) for name in loads)])
+    _register(app, "owners", owners, names.sf(OWNER))
+    _background(app, owners.tick)
     for sobject, load in loads.items():
         _register(app, f"load.{sobject}", load, names.sf(sobject))
         _background(app, load.tick)
@@ -222,17 +241,36 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
     return app
 
 
+def _written(setup: Setup) -> list[str]:
+    """The Salesforce objects that the map writes, parents first."""
+    targets = {rule.target for rule in setup.document.rows.values()}
+    return [name for name in setup.catalogue.sobjects if name in targets]
+
+
+def _match_rule(rule: ObjectRule) -> MatchRule:
+    forms = {name: rule.columns[name].as_ for name in rule.match or ()}
+    texts = (name for name, form in forms.items() if form in {"text", "email"} and rule.columns[name].join is None)
+    asked_by = next(texts, "")
+    deleted = [] if rule.deleted_column is None else [rule.deleted_column]
+    return MatchRule(forms, asked_by, [rule.external_id, *rule.columns, *deleted])
+
+
 def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords) -> App:
     """The app that reads back what was loaded."""
     parts, names, document = _Parts(setup, "verify"), setup.catalogue, setup.document
+    book = OwnerBook(setup.bootstrap, names.owners, parts.outputs.codec)
     verifier = Verify(
         parts.outputs,
         salesforce,
         records,
-        {name: compile_comparison(document, name) for name in document.objects},
-        {name: _lookups(document, name) for name in document.objects},
+        {name: compile_comparison(document, name) for name in document.rows},
+        {name: _lookups(document, name) for name in document.rows},
+        {name: OwnerComparison(document, name) for name in document.owners},
+        book.of,
+        {name: len(document.objects[name].columns) for name in document.objects if document.objects[name].part_of},
     )
     app = parts.app()
+    _background(app, book.follow)
     _register(app, "verify", verifier, names.audit)
     _background(app, verifier.tick)
     return app
@@ -241,7 +279,7 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords) -> App:
 def _lookups(document: MapDocument, name: str) -> list[Lookup]:
     found = []
     for column, spec in document.objects[name].columns.items():
-        if spec.parent is not None:
+        if spec.parent is not None and spec.parent not in document.owners:
             parent = document.objects[spec.parent]
             found.append(Lookup(column, parent.target, parent.external_id))
     return found
@@ -263,7 +301,7 @@ async def stage_app(
             yield resolve(setup)
         elif stage == "deliver":
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
-            names = setup.catalogue.sobjects
+            names = _written(setup)
             found = await asyncio.gather(*(salesforce.describe(name) for name in names))
             gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
             yield deliver(setup, salesforce, dict(zip(names, found, strict=True)), gate)

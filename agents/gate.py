@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from topics.codec import Codec, Undecodable
 from topics.messages import Transition
@@ -39,6 +39,11 @@ class Gate:
         self._map_hash = map_hash
         self._newest: Transition | None = None
         self._warned = ""
+
+    def finishing(self) -> bool:
+        """Whether only what a loader left unfinished may be written: a rollback waits for that, and can only undo what is told."""
+        newest = self._newest
+        return newest is not None and newest["phase"] == "ROLLING_BACK" and newest["map_hash"] == self._map_hash
 
     def open(self) -> bool:
         """Whether a row may be written now."""
@@ -72,7 +77,9 @@ class Gate:
         await consumer.start()
         try:
             await consumer._client.set_topics([self._topic])  # noqa: SLF001 - without a subscription nothing else makes it ask
-            numbers = consumer.partitions_for_topic(self._topic) or {0}
+            numbers = consumer.partitions_for_topic(self._topic)
+            if not numbers:
+                raise UnknownTopicOrPartitionError  # a broker that has just started doesn't know its topics for a moment
             tps = [TopicPartition(self._topic, number) for number in numbers]
             consumer.assign(tps)
             await consumer.seek_to_beginning(*tps)

@@ -6,7 +6,7 @@ once, and their values stay packed without the names of their columns. A patient
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, cast
 
@@ -72,9 +72,11 @@ class Item:
         tickets: of the chunks that are done when it is.
         members: records that count in it.
         origin: where the row in Salesforce comes from, once that is decided.
+        target: id of somebody else's row that it takes over, until it has.
         attempts: how often it was sent in vain.
         not_before: monotonic seconds; it stays until then.
         by_collections: it can't travel as CSV, or is to go in small company.
+        obstacle: why it can't be deleted, see `agents.removal`.
     """
 
     reference: str
@@ -89,9 +91,17 @@ class Item:
     tickets: list[Ticket]
     members: Sequence[RowMember] = ()
     origin: Origin | None = None
+    target: str | None = None
     attempts: int = 0
     not_before: float = 0.0
     by_collections: bool = False
+    obstacle: str | None = None
+
+    def spare(self, obstacle: str, flagging: Collection[str]) -> None:
+        """Makes a delete that can't be into a flag, if it brings one of the columns ``flagging``, else into nothing."""
+        self.obstacle = obstacle
+        flags = self.layout.op == "delete" and not set(self.layout.names).isdisjoint(flagging)
+        self.layout = self.layout._replace(op="flag" if flags else "keep")
 
     @property
     def key(self) -> Key:

@@ -29,6 +29,7 @@ class Recalled:
         origin: as decided before the first send; it stays true whatever is in the org now.
         sf_id: the row's id if the batch has written it, "" for a delete that was carried out; None when its fate is unknown: send again.
         created: whether it is a new row.
+        target: id of somebody else's row that it was to take over.
     """
 
     batch: str
@@ -36,6 +37,7 @@ class Recalled:
     origin: Origin
     sf_id: str | None = None
     created: bool = False
+    target: str | None = None
 
 
 @dataclass
@@ -80,10 +82,11 @@ class Lane:
                 waiting.tickets += item.tickets
                 return []
             if waiting.version > version:
-                waiting.origin = waiting.origin or item.origin
+                if waiting.origin is None:
+                    waiting.origin, waiting.target = item.origin, item.target
                 return [item]
             del self.queued[item.key]
-            item.origin = waiting.origin
+            item.origin, item.target = waiting.origin, waiting.target
         if not self.queued:
             self._wait(time.monotonic())
         self.queued[item.key] = item

@@ -15,13 +15,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
+from agents.adoption import GONE, Adoption
 from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
 from agents.outputs import Outputs, now_ms, position_of
+from agents.removal import Removal
 from agents.rowstate import Origin, RowState, key_of
 from agents.sending import Result, Sending
-from agents.settlement import FOREIGN, STAGE, Member, Settlement
+from agents.settlement import STAGE, Member, Settlement
 from state.table import StateTable
 from topics.codec import Undecodable
 from topics.messages import Batch, BatchRow, Packed
@@ -44,13 +46,17 @@ class Load:
         rows: the state table of our rows, bound to ``sf.<sobject>``.
         journal: the batch journal, bound to the same topic.
         sending: the calls to Salesforce.
+        adoption: decides about rows that somebody else made.
+        removal: looks at rows before they are deleted.
+        flagging: columns that flag a row as deleted.
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to.
         sort_by: columns to sort a batch by, so that rows of one parent lock it once.
         batch_rows: most rows in a batch.
         bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
         idle_seconds: how long a row waits for company.
-        gate: returns when writing is allowed.
+        gate: whether writing is allowed.
+        finishing: whether, when it is not, batches of a former owner may still be finished.
     """
 
     def __init__(
@@ -59,7 +65,10 @@ class Load:
         rows: StateTable,
         journal: Journal,
         sending: Sending,
+        adoption: Adoption,
+        removal: Removal,
         *,
+        flagging: Collection[str],
         external_id: str,
         parents: Collection[str],
         sort_by: Sequence[str],
@@ -67,17 +76,22 @@ class Load:
         bulk_from_rows: int,
         idle_seconds: float,
         gate: Callable[[], bool],
+        finishing: Callable[[], bool],
     ) -> None:
         self._outputs = outputs
         self._rows = rows
         self._journal = journal
         self._sending = sending
-        self._settlement = Settlement(outputs, rows, journal, external_id, parents)
+        self._adoption = adoption
+        self._removal = removal
+        self._flagging = frozenset(flagging)
+        self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption)
         self._items = Items(sort_by)
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
         self._idle_seconds = idle_seconds
         self._gate = gate
+        self._finishing = finishing
         self._lanes: dict[int, tuple[Assignment, Lane]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
@@ -153,17 +167,21 @@ class Load:
             await asyncio.sleep(_TICK_SECONDS)
             if self._failure is not None:
                 raise self._failure
-            if not self._gate():
+            closed = not self._gate()
+            if closed:
                 for assignment, lane in self._lanes.values():
                     self._touch(assignment, lane)
-                continue
+                if not self._finishing():
+                    continue
             for number, (assignment, lane) in list(self._lanes.items()):
                 if not assignment.live:
                     del self._lanes[number]
-                elif lane.batches < _FLYING_BATCHES and lane.due(
-                    time.monotonic(), self._idle_seconds, self._batch_rows
+                elif (
+                    (lane.recalled or not closed)
+                    and lane.batches < _FLYING_BATCHES
+                    and lane.due(time.monotonic(), self._idle_seconds, self._batch_rows)
                 ):
-                    self._leave(assignment, lane)
+                    self._leave(assignment, lane, only_recalled=closed)
 
     def _touch(self, assignment: Assignment, lane: Lane) -> None:
         for tp in assignment.positions:
@@ -175,7 +193,8 @@ class Load:
     async def _recall(self, assignment: Assignment, lane: Lane) -> None:
         """Finds out what the unfinished batches of a former owner have done, before anything is sent from this partition."""
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        for entry in self._journal.unfinished(self._journal.table.partition(lane.partition)):
+        entries = self._journal.unfinished(self._journal.table.partition(lane.partition))
+        for entry in entries:
             batch, written = entry.batch, {}
             job = batch["job_id"]
             if job is not None:
@@ -188,12 +207,21 @@ class Load:
                     row["facet"], ""
                 ):
                     continue  # settled; it may have been committed, and then does not come again
-                found = written.get(row["reference"])
+                found, origin = written.get(row["reference"]), Origin(row["origin"])
                 sf_id = found.sf_id if found is not None and found.error is None else None
                 lane.recalled[row["reference"], row["facet"]] = Recalled(
-                    batch["id"], row["version"], Origin(row["origin"]), sf_id, bool(found and found.created)
+                    batch["id"],
+                    row["version"],
+                    origin,
+                    sf_id,
+                    bool(found and found.created),
+                    row["sf_id"] if origin is Origin.FOREIGN else None,
                 )
-            if batch["id"] not in lane.open_batches():
+        # Only now: of a row that a second owner has planned again, before he died too, his entry speaks.
+        open_batches = lane.open_batches()
+        for entry in entries:
+            batch = entry.batch
+            if batch["id"] not in open_batches:
                 await self._journal.finish(lane.partition, batch["id"], len(entry.rows))
                 continue
             lane.recalled_rows[batch["id"]] = len(entry.rows)
@@ -202,7 +230,7 @@ class Load:
 
     # -- a batch -----------------------------------------------------------------------------------------------------------------------
 
-    def _leave(self, assignment: Assignment, lane: Lane) -> None:
+    def _leave(self, assignment: Assignment, lane: Lane, *, only_recalled: bool) -> None:
         """Picks the next batch: rows of one operation, sorted by parent, as many as fit."""
         partition = self._rows.partition(lane.partition)
         picked: dict[Operation, list[Member]] = {}
@@ -210,10 +238,17 @@ class Load:
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.reference)))
             recalled = lane.recalled.get(item.key)
+            if only_recalled and recalled is None:
+                continue
             if state.has(item.layout.facet, item.version) or self._needs_no_call(item, state, recalled):
                 local.append((item, state))
                 continue
-            operation: Operation = "delete" if item.removes else "update" if state.sf_id else "upsert"
+            if item.removes and state.adopted:
+                item.by_collections = (
+                    True  # it stays, without our external id: nothing that a Bulk job's results would name
+                )
+            removes = item.removes and not state.adopted
+            operation: Operation = "delete" if removes else "update" if state.sf_id else "upsert"
             picked.setdefault(operation, []).append((item, state))
             if len(picked[operation]) >= self._batch_rows:
                 break
@@ -242,6 +277,7 @@ class Load:
         results: list[tuple[Result, RowState]] = []
         for item, state in members:
             recalled = lane.recalled.get(item.key)
+            self._believe(item, state, recalled)
             if state.has(item.layout.facet, item.version):
                 results.append((Result(item, state.sf_id), state))
             elif recalled is not None and recalled.sf_id is not None and recalled.version == item.version:
@@ -253,20 +289,33 @@ class Load:
 
     async def _fly(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        members, foreign = await self._decide_origins(lane, members, touch)
+        members, held = await self._decide_origins(lane, members, touch)
         members, nothing = await self._find_ends(members, touch)
+        # Whatever was to be done to somebody else's row, it is done by its id; and it is never deleted.
+        theirs = [member for member in members if member[0].target is not None]
+        ours, flagged, kept = await self._spare(operation, [one for one in members if one[0].target is None], touch)
         assignment.check()
-        aside = [(Result(item, error=FOREIGN), state) for item, state in foreign]
-        aside += [(Result(item), state) for item, state in nothing]
-        if aside:
+        if flagged:
+            lane.batches += 1
+            self._spawn(self._fly(assignment, lane, "update", flagged), assignment)
+        if aside := held + [(Result(item), state) for item, state in (*nothing, *kept)]:
             lane.batches += 1  # they leave the air in a settlement of their own
             await self._settlement.settle(assignment, lane, aside, None)
+        if theirs:
+            lane.batches += 1
+            await self._send(assignment, lane, "update", theirs)
+        await self._send(assignment, lane, operation, ours)
+
+    async def _send(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
+        touch = lambda: self._touch(assignment, lane)  # noqa: E731
         batch = self._batch(lane, operation, members)
         if members:
+            if failpoint.ARMED:
+                failpoint.hit("origins-decided")
             await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
             if failpoint.ARMED:
                 failpoint.hit("batch-planned")
-        rows = [(item, state.sf_id) for item, state in members]
+        rows = [(item, item.target or state.sf_id) for item, state in members]
         if batch["path"] == "bulk":
             results = await self._sending.by_bulk(batch, rows, operation, touch)
         else:
@@ -281,28 +330,39 @@ class Load:
 
     async def _decide_origins(
         self, lane: Lane, members: Sequence[Member], touch: Callable[[], None]
-    ) -> tuple[list[Member], list[Member]]:
-        """Decides where each row comes from, before the first send.
+    ) -> tuple[list[Member], list[tuple[Result, RowState]]]:
+        """Decides where each row comes from, before the first send, and keeps the rows of somebody else as they are.
 
         Returns:
-            The members that may be sent, and those that somebody else's row stands in the way of.
+            The members that may be sent, and the results of those that may not.
         """
         unknown = []
         for item, state in members:
-            recalled = lane.recalled.get(item.key)
-            if state.sf_id is not None or state.epoch:
-                item.origin = Origin.OURS
-            elif recalled is not None:
-                item.origin = recalled.origin
-            elif item.origin is None:
+            self._believe(item, state, lane.recalled.get(item.key))
+            if item.origin is None:
                 unknown.append(item)
-        present = await self._sending.present([item.reference for item in unknown], touch) if unknown else {}
-        for item in unknown:
-            item.origin = Origin.FOREIGN if item.reference in present else Origin.ABSENT
+        held = await self._adoption.decide(unknown, touch)
+        held += await self._adoption.keep([item for item in unknown if item.target is not None], touch)
+        if failpoint.ARMED:
+            failpoint.hit("images-durable")
+        why = {
+            one.item.key: Result(one.item, again=True) if one.code == GONE else Result(one.item, held=one[1:])
+            for one in held
+        }
         return (
-            [member for member in members if member[0].origin is not Origin.FOREIGN],
-            [member for member in members if member[0].origin is Origin.FOREIGN],
+            [member for member in members if member[0].key not in why],
+            [(why[item.key], state) for item, state in members if item.key in why],
         )
+
+    @staticmethod
+    def _believe(item: Item, state: RowState, recalled: Recalled | None) -> None:
+        """Takes over what is known of the row's origin: a row that may have been written is never asked for again."""
+        if state.sf_id is not None:
+            item.origin, item.target = Origin.FOREIGN if state.adopted else Origin.OURS, None
+        elif state.epoch:
+            item.origin, item.target = Origin.ABSENT, None  # it was there, and is gone
+        elif recalled is not None:
+            item.origin, item.target = recalled.origin, recalled.target
 
     async def _find_ends(
         self, members: Sequence[Member], touch: Callable[[], None]
@@ -320,10 +380,33 @@ class Load:
             if item.op == "upsert" or state.sf_id is not None:
                 sent.append((item, state))
             elif item.reference in present:
-                sent.append((item, replace(state, sf_id=present[item.reference], epoch=state.epoch + 1)))
+                adopted, sf_id = item.target is not None, present[item.reference]
+                item.by_collections = item.by_collections or adopted
+                sent.append((item, replace(state, sf_id=sf_id, epoch=state.epoch + 1, adopted=adopted)))
             else:
+                item.target = None  # the row that was to be taken over was not
                 nothing.append((item, state))
         return sent, nothing
+
+    async def _spare(
+        self, operation: Operation, members: Sequence[Member], touch: Callable[[], None]
+    ) -> tuple[Sequence[Member], list[Member], list[Member]]:
+        """Of rows that are to be deleted, those that can be, those that are flagged instead, and those that stay as they are."""
+        if operation != "delete" or not members:
+            return members, [], []
+        ids = [state.sf_id or "" for _, state in members]
+        obstacles = await self._sending.insist(lambda: self._removal.obstacles(ids), touch)
+        free: list[Member] = []
+        flagged: list[Member] = []
+        kept: list[Member] = []
+        for item, state in members:
+            obstacle = obstacles.get(state.sf_id or "")
+            if obstacle is None:
+                free.append((item, state))
+                continue
+            item.spare(obstacle, self._flagging)
+            (flagged if item.op == "flag" else kept).append((item, state))
+        return free, flagged, kept
 
     def _batch(self, lane: Lane, operation: Operation, members: Sequence[Member]) -> Batch:
         together = not any(item.by_collections or item.attempts for item, _ in members)
@@ -354,6 +437,6 @@ def _journaled(item: Item, state: RowState) -> BatchRow:
         "version": item.version,
         "op": item.op,
         "origin": str(item.origin),
-        "sf_id": state.sf_id,
+        "sf_id": item.target or state.sf_id,
         "topic_offset": item.offset,
     }

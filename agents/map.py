@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+import orjson
+
 from agents.outputs import NO_VERSION, Outputs, position_of, row_of
-from mapping.plan import MappingRejected, Plan
+from mapping.plan import Mapped, MappingRejected, Plan
 from topics import reference
-from topics.codec import Undecodable, Unencodable
-from topics.messages import Change, Need, Position
+from topics.codec import SORTED, Undecodable, Unencodable
+from topics.messages import Change, Need, Position, Ready
 from transport.chunk import Chunk
 from transport.publisher import MessageTooLarge
 
@@ -87,30 +89,72 @@ class Map:
     async def _apply(self, plan: Plan, vp_id: str, change: Change, source: Position) -> None:
         own = reference.join(plan.object, vp_id)
         row = row_of(plan.object, plan.sobject, own, change["version"], change["run"], source)
+        if plan.counted_in is not None:
+            await self._count(plan, vp_id, change, row)
+            return
         if change["op"] == "delete":
             if plan.on_delete == "keep":
                 await self._outputs.audit("keep", row, "skipped", code="KEPT_ON_DELETE")
                 return
             row["op"] = plan.on_delete
-            if plan.on_delete == "flag":
+            if plan.deleted_column is not None:  # of a row that is to be deleted and can't be, too
                 row["columns"] = plan.flag(vp_id, _salesforce_time(change["version"]), change["run"])
-            await self._outputs.ready(row)
+            await self._pass_on(plan, row, [])
             return
-        mapped = plan.map(vp_id, change["fields"] or {}, change["custom"], change["run"])
+        fields = change["fields"] or {}
+        because = plan.skips(fields)
+        if because is not None:
+            # What an earlier version has brought to Salesforce has to go: the loader knows whether it did.
+            row["op"], row["columns"] = "skip", {"because": because}
+            await self._pass_on(plan, row, [])
+            return
+        mapped = plan.map(vp_id, fields, change["custom"], change["run"])
         row["columns"] = mapped.columns
-        if mapped.repairs:
-            codes = sorted({repair.code for repair in mapped.repairs})
-            await self._outputs.audit(
-                "repair", row, None, detail=",".join(codes), columns=[repair.column for repair in mapped.repairs]
-            )
-        if mapped.references:
-            needs: list[Need] = [
-                {"column": need.column, "parent": need.parent, "on_absent": need.on_absent}
-                for need in mapped.references
-            ]
+        await self._note_repairs(row, mapped)
+        await self._pass_on(
+            plan,
+            row,
+            [{"column": need.column, "parent": need.parent, "on_absent": need.on_absent} for need in mapped.references],
+        )
+
+    async def _pass_on(self, plan: Plan, row: Ready, needs: list[Need]) -> None:
+        """To where others' records count in it, to its parents, or straight to its Salesforce object."""
+        if plan.counts:
+            await self._outputs.base(row, needs)
+        elif needs:
             await self._outputs.waiting(row, needs)
         else:
             await self._outputs.ready(row)
+
+    async def _count(self, plan: Plan, vp_id: str, change: Change, row: Ready) -> None:
+        """A record that counts in the row of another one."""
+        target, values = None, b"{}"
+        if change["op"] != "delete":
+            fields = change["fields"] or {}
+            target = plan.target(fields)
+            mapped = plan.map(vp_id, fields, change["custom"], change["run"])
+            await self._note_repairs(row, mapped)
+            values = orjson.dumps(mapped.columns, option=SORTED)
+        await self._outputs.member(
+            {
+                "parent": row["reference"],
+                "target": target,
+                "reference": row["reference"],
+                "object": row["object"],
+                "sobject": row["sobject"],
+                "op": change["op"],
+                "version": row["version"],
+                "run": row["run"],
+                "source": row["source"],
+                "values": values,
+            }
+        )
+
+    async def _note_repairs(self, row: Ready, mapped: Mapped) -> None:
+        if mapped.repairs:
+            codes = sorted({repair.code for repair in mapped.repairs})
+            columns = [repair.column for repair in mapped.repairs]
+            await self._outputs.audit("repair", row, None, detail=",".join(codes), columns=columns)
 
     async def _reject(
         self,

@@ -6,19 +6,22 @@ Nothing is waited for here; the checkpoint makes outputs durable before anything
 from __future__ import annotations
 
 import time
+from asyncio import Future
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from topics.catalogue import Catalogue
+from topics.catalogue import OWNER, Catalogue
 from topics.codec import Codec, Undecodable
 from topics.messages import (
     Base,
     Extract,
+    Image,
     Member,
     Need,
     Operation,
     Outcome,
+    Owner,
     Position,
     Ready,
     Reject,
@@ -43,6 +46,7 @@ def operation_id(what: str, reference: str, facet: str, version: str, target: st
 _CLASS: Final = {
     "create": "land",
     "adopt": "land",
+    "match": "land",
     "update": "land",
     "unchanged": "land",
     "delete": "end",
@@ -70,7 +74,7 @@ class Outputs:
         self.publisher = publisher
         self.codec = codec
         self.catalogue = catalogue
-        self._sf = {name: catalogue.sf(name) for name in catalogue.sobjects}
+        self._sf = {name: catalogue.sf(name) for name in (OWNER, *catalogue.sobjects)}
         self._messages = {topic.name: frozenset(topic.messages) for topic in catalogue.topics}
 
     def decode(self, record: Any, *, packed: bool = False) -> tuple[str, dict[str, Any]]:
@@ -125,6 +129,10 @@ class Outputs:
         """Sends a record that counts in the row of another one."""
         await self.send(self.catalogue.refs, "member", message, message["parent"])
 
+    async def owner(self, message: Owner) -> None:
+        """Says who owns the records of a user, or why that is not known."""
+        await self.send(self.catalogue.owners, "owner", message, message["owner"])
+
     async def fate(self, message: str, parent: str, **fields: Any) -> None:
         """Tells the parent's waiting children: ``landed`` (sf_id, epoch), ``rejected`` (version, code), ``gone`` (epoch), ``absent``."""
         await self.send(self.catalogue.refs, message, {"parent": parent, **fields}, parent)
@@ -132,6 +140,23 @@ class Outputs:
     async def extract(self, kind: str, object_: str, run: str, vp_id: str | None = None) -> None:
         request: Extract = {"kind": kind, "object": object_, "vp_id": vp_id, "run": run, "at": now_ms()}
         await self.send(self.catalogue.extract, "extract", request, object_)
+
+    async def image(self, row: Row, row_id: str, columns: dict[str, Value], read: Mapping[str, Any]) -> Future[Any]:
+        """Keeps somebody else's row as it is before ``row`` is written into it; ``read`` is the row as Salesforce gave it."""
+        image: Image = {
+            "reference": row["reference"],
+            "object": row["object"],
+            "sobject": row["sobject"],
+            "row_id": row_id,
+            "version": row["version"],
+            "run": row["run"],
+            "at": now_ms(),
+            "modified_by": read.get("LastModifiedById"),
+            "modstamp": read.get("SystemModstamp"),
+            "columns": columns,
+        }
+        topic, key = self.catalogue.images, row["reference"].encode()
+        return await self.publisher.publish(topic, self.codec.encode("image", image, topic=topic, key=key), key=key)
 
     async def audit(
         self,

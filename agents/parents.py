@@ -3,18 +3,20 @@
 Pure but for the state it is given: messages in, effects out; `agents.resolve` carries them out. The parent's fate and its children come through the same topic
 under the same key, so everything about one parent is seen in order.
 
-Keys: ``P|<parent>`` holds the fate; ``W|<parent> NUL <child>|<facet>`` a waiting child, as it arrived.
+Keys: ``P|<parent>`` holds the fate; ``W|<parent> NUL <child>|<facet>`` a waiting child, as it arrived; ``S|<parent> NUL <child>`` one that stands for the
+parent, and is told again when the parent has another id.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import orjson
 
+from mapping.plan import SAME
 from topics.codec import compact_json
 from topics.messages import Ready, Waiting
 
@@ -85,6 +87,7 @@ class Lookup(NamedTuple):
 
 Effect: TypeAlias = Forward | Hop | Hold | Refuse | Create | Continue | Lookup
 
+_ALL: Final = 1 << 62
 _HELD: Final = {"rejected": "PARENT_REJECTED", "gone": "PARENT_GONE", "absent": "PARENT_ABSENT"}
 
 
@@ -104,14 +107,24 @@ class Parents:
     Arguments:
         state: reads and writes of the partition.
         decode: a stored message and the key it travelled under (its parent) to the child's message.
-        stored: every key and value that the partition held when it was opened.
+        stored: the waiting children (``W|``) that the partition held when it was opened.
+        owners: objects that own records.
+        alone: the records that wait for a row to count in, by that row's reference.
     """
 
     def __init__(
-        self, state: State, decode: Callable[[bytes, bytes], Waiting], stored: Iterator[tuple[bytes, bytes]]
+        self,
+        state: State,
+        decode: Callable[[bytes, bytes], Waiting],
+        stored: Iterator[tuple[bytes, bytes]],
+        *,
+        owners: Collection[str] = (),
+        alone: Callable[[str], Iterator[Ready]] = lambda _: iter(()),
     ) -> None:
         self._state = state
         self._decode = decode
+        self._owners = tuple(f"{name}:" for name in owners)
+        self._alone = alone
         self._unknown: dict[str, _Unknown] = {}
         unreleased: set[str] = set()
         for key, value in stored:
@@ -140,6 +153,7 @@ class Parents:
         fate = self._fate(parent)
         name = fate.get("fate")
         if name == "landed":
+            self._keep(message, raw)
             yield Forward(message, cast("str", fate["id"]), relinked=False)
             return
         key = b"W|%s\0%s|%s" % (parent.encode(), message["child"].encode(), message["row"]["facet"].encode())
@@ -172,7 +186,31 @@ class Parents:
             if PLACEHOLDER_MARK in parent:
                 yield Create(parent, row["run"])
         elif known.held:
-            yield Hold(row, parent, "WAITING_FOR_PARENT")
+            yield Hold(row, parent, self._why(parent))
+
+    def expect(self, parent: str, row: Ready, now: int) -> Iterator[Effect]:
+        """A record waits for a row to count in; the row's record is looked up, and what waits is held, as for a parent."""
+        name = self._fate(parent).get("fate")
+        if name in _HELD:
+            yield Hold(row, parent, _HELD[name])
+            return
+        known = self._unknown.setdefault(parent, _Unknown(now, row["run"]))
+        if known.held:
+            yield Hold(row, parent, self._why(parent))
+
+    def remember(self, parent: str, since: int, run: str) -> None:
+        """Somebody has been waiting for this parent since then (ms)."""
+        if self._fate(parent).get("fate") not in _HELD:
+            known = self._unknown.setdefault(parent, _Unknown(since, run))
+            known.since = min(known.since, since)
+
+    def met(self, parent: str) -> None:
+        """The row that records waited for has come; children may still wait for it to land."""
+        if not self._state.scan(b"W|" + parent.encode(), after=None, limit=1):
+            self._unknown.pop(parent, None)
+
+    def _why(self, parent: str) -> str:
+        return "OWNER_UNDECIDED" if parent.startswith(self._owners) else "WAITING_FOR_PARENT"
 
     def landed(self, parent: str, sf_id: str, epoch: int, now: int) -> Iterator[Effect]:
         """The parent has row ``sf_id``; ``epoch`` counts how often it was created. Beats everything but a later Gone."""
@@ -181,6 +219,9 @@ class Parents:
         if epoch < known or (epoch == known and fate.get("fate") != "landed"):
             return  # told again after what came later: a row that is gone
         self._put(parent, {"fate": "landed", "id": sf_id, "epoch": epoch})
+        if fate.get("id") not in {None, sf_id}:
+            for key, value in self._state.scan(b"S|" + parent.encode(), after=None, limit=_ALL):
+                yield Forward(self._decode(value, _parent_of(key)), sf_id, relinked=True)
         yield from self.release(parent, "", now)
 
     def rejected(self, parent: str, code: str, now: int) -> Iterator[Effect]:
@@ -216,13 +257,23 @@ class Parents:
             placed = _CHILD.unpack_from(value)[0]
             if name == "landed":
                 self._state.put(key, None)
-                yield Forward(self._child(key, value), cast("str", fate["id"]), relinked=placed)
+                child = self._child(key, value)
+                self._keep(child, value[_CHILD.size :])
+                yield Forward(child, cast("str", fate["id"]), relinked=placed)
             elif not placed:
                 yield from self._settle(
                     fate, key, self._child(key, value), value[_CHILD.size :], value[: _CHILD.size], now
                 )
         if len(page) == PAGE:
             yield Continue(parent, page[-1][0].decode())
+        elif name in _HELD:
+            for row in self._alone(parent):
+                yield Hold(row, parent, _HELD[name])
+
+    def id_of(self, parent: str) -> str | None:
+        """The Salesforce id of a parent that has landed."""
+        fate = self._fate(parent)
+        return cast("str", fate["id"]) if fate.get("fate") == "landed" else None
 
     # -- time --------------------------------------------------------------------------------------------------------------------------
 
@@ -235,10 +286,17 @@ class Parents:
                 yield Lookup(parent, known.run)
             if waited >= hold_after and not known.held:
                 known.held = True
-                for key, value in self._state.scan(b"W|" + parent.encode(), after=None, limit=1 << 62):
-                    yield Hold(self._child(key, value)["row"], parent, "WAITING_FOR_PARENT")
+                for key, value in self._state.scan(b"W|" + parent.encode(), after=None, limit=_ALL):
+                    yield Hold(self._child(key, value)["row"], parent, self._why(parent))
+                for row in self._alone(parent):
+                    yield Hold(row, parent, self._why(parent))
 
     # -- state -------------------------------------------------------------------------------------------------------------------------
+
+    def _keep(self, message: Waiting, raw: bytes) -> None:
+        if message["column"] == SAME:
+            key = b"S|%s\0%s" % (message["parent"].encode(), message["child"].encode())
+            self._state.put(key, raw)
 
     def _fate(self, parent: str) -> dict[str, Any]:
         found = self._state.get(b"P|" + parent.encode())

@@ -6,18 +6,21 @@ Parked is state, not a withheld ack. What a message means is in `agents.parents`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
+from agents import counting
+from agents.counting import Alone, Count, Countings, Emit, End
 from agents.outputs import Outputs, now_ms, position_of, row_of
 from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
 from mapping.document import MapDocument
+from mapping.parts import Counting
 from mapping.plan import placeholder_row
 from state.table import Partition, StateTable
 from topics import reference
 from topics.codec import Undecodable
-from topics.messages import Need, Waiting
+from topics.messages import Base, Member, Need, Ready, Waiting
 from topics.version import Version
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
@@ -43,6 +46,21 @@ class _View:
         return self.partition.scan(group, after=after, limit=limit)
 
 
+class _Known(NamedTuple):
+    """What is known of one partition."""
+
+    view: _View
+    parents: Parents
+    countings: Countings
+
+    def counted(self, message: Member, raw: bytes, now: int) -> Iterator[Effect | counting.Effect]:
+        for effect in self.countings.member(message, raw, now):
+            if isinstance(effect, Alone):
+                yield from self.parents.expect(effect.target, effect.row, now)
+            else:
+                yield effect
+
+
 class Resolve:
     """Resolves parents.
 
@@ -62,23 +80,35 @@ class Resolve:
         self._document = document
         self._lookup_after = lookup_after
         self._hold_after = hold_after
-        self._open: dict[int, tuple[_View, Parents]] = {}
+        self._countings = {name: Counting(document, name) for name in document.parts}
+        self._open: dict[int, _Known] = {}
         self._refs = outputs.catalogue.refs
 
-    def _parents(self, number: int) -> tuple[_View, Parents]:
+    def _known(self, number: int) -> _Known:
         partition = self._table.partition(number)
         known = self._open.get(number)
-        if known is None or known[0].partition is not partition:
+        if known is None or known.view.partition is not partition:
             view = _View(partition)
-            known = self._open[number] = (view, Parents(view, self._decode, partition.items(b"W|")))
+            counted = Countings(view, self._decode, self._countings)
+            parents = Parents(
+                view,
+                cast("Any", self._decode),
+                partition.items(b"W|"),
+                owners=self._document.owners,
+                alone=counted.alone,
+            )
+            for waited_for in counting.waited_for(partition.items(b"N|")):
+                parents.remember(*waited_for)
+            known = self._open[number] = _Known(view, parents, counted)
         return known
 
-    def _decode(self, raw: bytes, key: bytes) -> Waiting:
-        return cast("Waiting", self._outputs.codec.decode(raw, topic=self._refs, key=key)[1])
+    def _decode(self, raw: bytes, key: bytes) -> dict[str, Any]:
+        return self._outputs.codec.decode(raw, topic=self._refs, key=key)[1]
 
     async def handle(self, chunk: Chunk) -> None:
-        view, parents = self._parents(chunk.tp.partition)
-        view.chunk = chunk
+        known = self._known(chunk.tp.partition)
+        known.view.chunk = chunk
+        known.countings.begin()
         for record in chunk.records:
             try:
                 name, message = self._outputs.decode(record)
@@ -86,18 +116,27 @@ class Resolve:
                 await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
                 continue
             # State is read and written here without an await; only then are the effects sent.
-            for effect in list(self._effects(parents, name, message, record)):
+            for effect in list(self._effects(known, name, message, record)):
                 await self._carry_out(effect)
             chunk.assignment.check()
+        for emit in list(known.countings.flush()):
+            await self._carry_out(emit)
+        chunk.assignment.check()
         chunk.done()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
 
     @staticmethod
-    def _effects(parents: Parents, name: str, message: dict[str, Any], record: Any) -> Iterable[Effect]:
-        now, parent = record.timestamp, message["parent"]
+    def _effects(known: _Known, name: str, message: dict[str, Any], record: Any) -> Iterable[Effect | counting.Effect]:
+        now, parent, parents = record.timestamp, message["parent"], known.parents
         match name:
+            case "base":
+                if known.countings.base(cast("Base", message), record.value):
+                    parents.met(parent)
+                return ()
+            case "member":
+                return known.counted(cast("Member", message), record.value, now)
             case "waiting":
                 return parents.waiting(cast("Waiting", message), record.value, now)
             case "landed":
@@ -113,14 +152,20 @@ class Resolve:
             case _:
                 raise TypeError(f"refs carries no message {name}")
 
-    async def _carry_out(self, effect: Effect) -> None:
+    async def _carry_out(self, effect: Effect | counting.Effect) -> None:
         match effect:
+            case Emit(row, needs):
+                await self._pass_on(row, needs)
+            case Count(message):
+                await self._outputs.member(message)
+            case End(row):
+                await self._outputs.audit("delete", row, "deleted")
             case Forward(waiting, sf_id, relinked):
                 await self._forward(waiting, sf_id, relinked=relinked)
             case Hop(waiting):
-                object_, _ = reference.split(waiting["parent"])
-                stand_in = self._document.placeholders[object_].reference
-                need: Need = {"column": waiting["column"], "parent": stand_in, "on_absent": "hold"}
+                stand_in = self._document.placeholder(reference.split(waiting["parent"])[0])
+                assert stand_in is not None, "the map was checked"
+                need: Need = {"column": waiting["column"], "parent": stand_in.reference, "on_absent": "hold"}
                 await self._outputs.waiting(waiting["row"], [need, *waiting["left"]])
             case Hold(row, parent, code):
                 await self._outputs.audit("hold", row, "held", code=code, detail=parent)
@@ -141,10 +186,25 @@ class Resolve:
         if relinked:
             version = Version.decode(row["version"])
             row["version"] = version._replace(resolution=version.resolution + 1).encode()
-        if waiting["left"]:
-            await self._outputs.waiting(row, waiting["left"])
-        else:
-            await self._outputs.ready(row)
+        await self._pass_on(row, waiting["left"])
+
+    async def _pass_on(self, row: Ready, needs: list[Need]) -> None:
+        """To the parents that are still needed, but for those that this worker knows to have landed."""
+        left = list(needs)
+        while left and (sf_id := await self._id_of(left[0]["parent"])) is not None:
+            row["columns"][left.pop(0)["column"]] = sf_id
+        await (self._outputs.waiting(row, left) if left else self._outputs.ready(row))
+
+    async def _id_of(self, parent: str) -> str | None:
+        """The parent's id if its partition is this worker's and it has landed: what that partition would answer now.
+
+        Its state may not be durable yet; but what it says has been read from ``refs``, and will be again.
+        """
+        number = await self._outputs.publisher.partition_of(self._refs, parent.encode())
+        try:
+            return self._known(number).parents.id_of(parent)
+        except StaleAssignment:
+            return None
 
     async def _create_placeholder(self, parent: str, run: str) -> None:
         object_, _ = reference.split(parent)
@@ -165,7 +225,7 @@ class Resolve:
             await asyncio.sleep(_TICK_SECONDS)
             for partition in self._table.partitions():
                 try:
-                    _, parents = self._parents(partition.number)
+                    parents = self._known(partition.number).parents
                     due: list[Effect] = [
                         *parents.unreleased,
                         *parents.overdue(now_ms(), self._lookup_after, self._hold_after),

@@ -32,15 +32,18 @@ class RowState:
         epoch: how often it was created.
         versions: the newest version applied, by facet; a delete leaves its version behind.
         digests: what that version wrote, by facet.
+        adopted: somebody else made the row, and there is an image of what it was.
     """
 
     sf_id: str | None = None
     epoch: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    adopted: bool = False
 
     def encode(self) -> bytes:
-        return compact_json([self.sf_id, self.epoch, self.versions, self.digests])
+        known = [self.sf_id, self.epoch, self.versions, self.digests]
+        return compact_json([*known, True] if self.adopted else known)  # as before there was adoption
 
     @classmethod
     def decode(cls, data: bytes | None) -> RowState:
@@ -51,7 +54,9 @@ class RowState:
         """Whether this version of the facet, or a newer one, has been applied."""
         return version <= self.versions.get(facet, "")
 
-    def after(self, row: Row, sf_id: str | None, *, created: bool = False, digest: str = "") -> RowState:
+    def after(
+        self, row: Row, sf_id: str | None, *, created: bool = False, digest: str = "", adopted: bool = False
+    ) -> RowState:
         """The state once ``row`` has been applied as ``sf_id`` (None: the row is gone); ``digest`` is that of what it wrote."""
         facet = row["facet"]
         return RowState(
@@ -59,6 +64,7 @@ class RowState:
             self.epoch + created,
             self.versions | {facet: row["version"]},
             self.digests | {facet: digest},
+            sf_id is not None and (adopted or self.adopted),
         )
 
 

@@ -37,12 +37,14 @@ _SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT
 
 @dataclass(slots=True)
 class Result:
-    """What became of one row: written as ``sf_id``, refused with ``error``, or neither (send it again)."""
+    """What became of one row: written as ``sf_id``, refused with ``error``, held by (code, detail) ``held``, or none of these (send it again)."""
 
     item: Item
     sf_id: str | None = None
     created: bool = False
     error: RowError | None = None
+    held: tuple[str, str] | None = None
+    again: bool = False
 
 
 class Written(NamedTuple):
@@ -73,6 +75,7 @@ class Sending:
         self._select = f"SELECT Id, {external_id} FROM {sobject}"  # noqa: S608 - names of the confirmed map
         self._create_only = frozenset(create_only)
         self._journal = journal
+        self._user: str | None = None
         self.collections = Collections(salesforce)
         self.bulk = Bulk(salesforce)
 
@@ -80,6 +83,25 @@ class Sending:
         """The Salesforce ids of rows that the org has under our external id, by reference."""
         rows = await self.insist(lambda: self._salesforce.query_in(self._select, self._external_id, references), touch)
         return {row[self._external_id]: row["Id"] for row in rows}
+
+    async def matching(
+        self, columns: Sequence[str], field: str, values: Sequence[str], touch: Callable[[], None]
+    ) -> list[dict[str, Any]]:
+        """All rows that have one of ``values`` in ``field``; Salesforce ignores upper and lower case."""
+        select = f"SELECT {', '.join(columns)} FROM {self.sobject}"  # noqa: S608 - names of the confirmed map
+        return await self.insist(lambda: self._salesforce.query_in(select, field, values), touch)
+
+    async def rows(
+        self, ids: Sequence[str], columns: Sequence[str], touch: Callable[[], None]
+    ) -> list[dict[str, Any] | None]:
+        """The rows of ``ids``, in their order; None for one that isn't there. At most `connectors.salesforce.collections.MOST_IDS`."""
+        return await self.insist(lambda: self.collections.retrieve(self.sobject, ids, columns), touch)
+
+    async def user(self, touch: Callable[[], None]) -> str:
+        """The Salesforce id of the user that we are."""
+        if self._user is None:
+            self._user = await self.insist(self._salesforce.user_id, touch)
+        return self._user
 
     async def insist(self, call: Callable[[], Awaitable[_T]], touch: Callable[[], None]) -> _T:
         """Repeats ``call`` until it goes through or is refused for good.
@@ -112,6 +134,8 @@ class Sending:
             touch()
 
     def _values(self, item: Item, operation: Operation) -> dict[str, Any]:
+        if operation == "update" and item.removes:
+            return {self._external_id: None}  # a row that somebody else made stays, and is ours no longer
         values: dict[str, Any] = item.columns
         if operation == "update":
             values = {name: value for name, value in values.items() if name not in self._create_only}

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
+from agents.adoption import Adoption
 from agents.item import Item
 from agents.journal import Journal
 from agents.lane import Lane
@@ -31,11 +32,10 @@ _AGAIN: Final = frozenset(
     {Handling.RETRY_LOCK, Handling.RETRY_LATER, Handling.DUPLICATE_OWN_ID, Handling.QUOTA, Handling.STORAGE}
 )
 
-FOREIGN: Final = RowError(
-    "FOREIGN_ROW",
-    (),
-    "a row with this external id was in the org before this cutover wrote it; remove its external id there, then replay the record",
-)
+KEPT: Final = "ADOPTED_ROW_KEPT"
+"""Code of a delete of a row that somebody else made: it stays, without our external id."""
+
+_DECIDED_ANEW: Final = 3
 _ROW_DELETED: Final = RowError(
     "TARGET_ROW_DELETED", (), "somebody deleted the row in Salesforce; undelete it there, then replay the record"
 )
@@ -51,16 +51,24 @@ class Settlement:
         journal: the batch journal.
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to: only their rows tell `refs` that they have landed.
+        adoption: told of rows that were not written after all.
     """
 
     def __init__(
-        self, outputs: Outputs, rows: StateTable, journal: Journal, external_id: str, parents: Collection[str]
+        self,
+        outputs: Outputs,
+        rows: StateTable,
+        journal: Journal,
+        external_id: str,
+        parents: Collection[str],
+        adoption: Adoption,
     ) -> None:
         self._outputs = outputs
         self._rows = rows
         self._journal = journal
         self._external_id = external_id
         self._parents = frozenset(parents)
+        self._adoption = adoption
 
     async def settle(
         self, assignment: Assignment, lane: Lane, results: Sequence[tuple[Result, RowState]], batch: Batch | None
@@ -79,14 +87,11 @@ class Settlement:
         changes: dict[bytes, bytes | None] = {}
         again: set[Item] = set()
         for result, state in results:
-            if result.error is not None:
-                if await self._refused(lane, result, state, changes):
-                    again.add(result.item)
-            elif batch is not None and result.sf_id is None:
-                again.add(result.item)  # a job did not look at it
-            else:
-                await self._applied(result, state, changes, sent=batch is not None)
+            if await self._outcome(lane, result, state, changes, sent=batch is not None):
+                again.add(result.item)
         assignment.check()
+        if failpoint.ARMED:
+            failpoint.hit("audit-sent")
         await self._outputs.publisher.settle()
         if failpoint.ARMED:
             failpoint.hit("audit-durable")
@@ -105,6 +110,21 @@ class Settlement:
         for item in again:
             self._queue_again(lane, item)
 
+    async def _outcome(
+        self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
+    ) -> bool:
+        """Says what became of one row; True when it is to be sent again."""
+        if result.held is not None:
+            code, detail = result.held
+            await self._outputs.audit("hold", result.item.row, "held", code=code, detail=detail)
+            return False
+        if result.error is not None:
+            return await self._refused(lane, result, state, changes)
+        if result.again or (sent and result.sf_id is None):  # the latter: a job did not look at it
+            return True
+        await self._applied(result, state, changes, sent=sent)
+        return False
+
     @staticmethod
     def _queue_again(lane: Lane, item: Item) -> None:
         item.attempts += 1
@@ -120,7 +140,13 @@ class Settlement:
                 await self._journal.finish(lane.partition, batch_id, lane.recalled_rows.pop(batch_id))
 
     async def _applied(
-        self, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
+        self,
+        result: Result,
+        state: RowState,
+        changes: dict[bytes, bytes | None],
+        *,
+        sent: bool,
+        gone: bool = False,
     ) -> None:
         item, row = result.item, result.item.row
         own, outputs = row["reference"], self._outputs
@@ -130,25 +156,45 @@ class Settlement:
                 await self._landed(row, state)
             return
         if row["op"] != "upsert":
-            left = state.sf_id if row["op"] == "flag" else None
+            stays = row["op"] in {"flag", "keep"} or state.adopted
+            left = state.sf_id if stays and not gone else None
             changes[key_of(own)] = state.after(row, left).encode()
-            outcome: Outcome = "skipped" if row["op"] == "skip" else "deleted"
-            code = SKIPPED if row["op"] == "skip" else None
-            await outputs.audit(
-                row["op"], row, outcome, row_id=state.sf_id, code=code, columns=item.names, origin=item.origin
-            )
+            if row["op"] == "delete" and left is not None:
+                item.obstacle = KEPT
+            await self._note_end(item, row, state)
             if left is None:
                 await outputs.fate("gone", own, epoch=state.epoch)
             return
         sf_id = result.sf_id
         assert sf_id is not None, "an applied upsert has an id"
         created = state.sf_id is None
-        after = state.after(row, sf_id, created=created, digest=item.digest)
+        adopted = created and item.target is not None
+        after = state.after(row, sf_id, created=created, digest=item.digest, adopted=adopted)
         changes[key_of(own)] = after.encode()
-        what = "create" if created else "update" if sent or result.created else "unchanged"
+        item.target = None
+        what = "adopt" if adopted else "create" if created else "update" if sent or result.created else "unchanged"
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
         if what != "update":
             await self._landed(row, after)
+
+    async def _note_end(self, item: Item, row: Row, state: RowState) -> None:
+        """A row was deleted or flagged, is left out now, or stays because it can't be deleted."""
+        what, outcome, code, detail = row["op"], "deleted", item.obstacle, None
+        if what == "skip":
+            outcome, code, detail = "skipped", SKIPPED, str(item.columns.get("because") or "")
+        elif what == "keep":
+            outcome = "skipped"
+        columns = item.names if what == "flag" else ()
+        await self._outputs.audit(
+            what,
+            row,
+            cast("Outcome", outcome),
+            row_id=state.sf_id,
+            code=code,
+            detail=detail,
+            columns=columns,
+            origin=item.origin,
+        )
 
     def _whole(self, item: Item) -> bytes:
         """The row as it came, in the newest schema."""
@@ -163,18 +209,21 @@ class Settlement:
         """What to do about a refused row; True when it is to be sent again."""
         item, error = result.item, result.error
         assert error is not None
-        row = item.row
-        if error is not FOREIGN:
-            meaning = handling(error, self._external_id, by_id=item.removes or state.sf_id is not None)
-            if meaning in _AGAIN:
-                return True
-            if meaning is Handling.GONE and item.removes:
-                await self._applied(result, state, changes, sent=True)
-                return False
-            if meaning is Handling.GONE:
-                error = _ROW_DELETED
-            elif meaning is Handling.PARENT_GONE:
-                error = RowError("PARENT_ROW_DELETED", error.fields, _PARENT_DELETED)
+        row, taking = item.row, item.target is not None
+        meaning = handling(error, self._external_id, by_id=item.removes or taking or state.sf_id is not None)
+        if taking and meaning in {Handling.GONE, Handling.DUPLICATE_OWN_ID} and item.attempts < _DECIDED_ANEW:
+            self._adoption.release(item)  # the row to take over is gone, or another one has our external id now
+            return True
+        if meaning in _AGAIN:
+            return True
+        if meaning is Handling.GONE and item.removes:
+            await self._applied(result, state, changes, sent=True, gone=True)
+            return False
+        if meaning is Handling.GONE:
+            error = _ROW_DELETED
+        elif meaning is Handling.PARENT_GONE:
+            error = RowError("PARENT_ROW_DELETED", error.fields, _PARENT_DELETED)
+        self._adoption.release(item)
         message = f"{error.message} ({', '.join(error.fields)})" if error.fields else error.message
         position: Position = {"topic": self._rows.source, "partition": lane.partition, "offset": item.offset}
         await self._outputs.reject(STAGE, row["reference"], error.code, message, self._whole(item), position)

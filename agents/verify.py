@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -25,9 +25,10 @@ from connectors.errors import ConnectorError
 from connectors.salesforce.collections import MOST_IDS, Collections
 from connectors.salesforce.session import Salesforce
 from mapping.comparators import Comparison
+from mapping.owner_comparison import OwnerComparison
 from topics import reference
 from topics.codec import Undecodable
-from topics.messages import Change, Operation, Outcome
+from topics.messages import Change, Operation, Outcome, Position, RowMember
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 
@@ -69,6 +70,9 @@ class Verify:
         source: reads records of ``vp.*``.
         comparisons: by object.
         lookups: by object, its lookup columns with the Salesforce object and the external id that each leads to.
+        owners: by object, for those that own records.
+        owner_of: the Salesforce id that was decided for an owner's reference.
+        values: by object, how many values of a record that counts in another's row are compared.
     """
 
     def __init__(
@@ -78,6 +82,9 @@ class Verify:
         source: SourceRecords,
         comparisons: Mapping[str, Comparison],
         lookups: Mapping[str, Sequence[Lookup]],
+        owners: Mapping[str, OwnerComparison] | None = None,
+        owner_of: Callable[[str], str | None] = lambda _: None,
+        values: Mapping[str, int] | None = None,
     ) -> None:
         self._outputs = outputs
         self._salesforce = salesforce
@@ -85,6 +92,9 @@ class Verify:
         self._source = source
         self._comparisons = comparisons
         self._lookups = lookups
+        self._owners = owners or {}
+        self._owner_of = owner_of
+        self._values = values or {}
         self._references: dict[str, str] = {}
         self._again: dict[str, Check] = {}
         self._reading = asyncio.Lock()
@@ -101,7 +111,7 @@ class Verify:
             own = operation["reference"]
             if operation["outcome"] in _OVERTAKES:
                 self._overtaken(own, landed)
-            if operation["outcome"] == "loaded" and operation["object"] in self._comparisons and _has_source(operation):
+            if operation["outcome"] == "loaded" and self._knows(operation["object"]) and _has_source(operation):
                 landed[own] = operation
         ticket = Ticket(chunk)
         checks = [Check(operation, chunk, ticket) for operation in landed.values()]
@@ -109,6 +119,9 @@ class Verify:
             ticket.take()
         await self._verify(checks)
         ticket.settle()
+
+    def _knows(self, object_: str) -> bool:
+        return object_ in self._comparisons or object_ in self._owners
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         """Leaves the one landing unverified: it stays visible as such."""
@@ -146,32 +159,56 @@ class Verify:
                 await self._compare(object_, members[start : start + MOST_IDS])
 
     async def _compare(self, object_: str, checks: list[Check]) -> None:
-        comparison, chunk = self._comparisons[object_], checks[0].chunk
+        comparison = self._comparisons.get(object_) or self._owners[object_]
+        chunk = checks[0].chunk
         operations = [check.operation for check in checks]
         async with self._reading:
-            records = await self._source.read([cast("Any", operation["source"]) for operation in operations])
+            places = [cast("Position", operation["source"]) for operation in operations]
+            places += [member["source"] for operation in operations for member in _counting(operation)]
+            records = await self._source.read(places)
         ids = [operation["row_id"] or "" for operation in operations]
         sobject = operations[0]["sobject"]
         rows = await self._insist(chunk, partial(self._collections.retrieve, sobject, ids, list(comparison.columns)))
-        for lookup in self._lookups[object_]:
+        for lookup in self._lookups.get(object_, ()):
             await self._learn(
                 chunk, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
             )
         for check, row in zip(checks, rows, strict=True):
-            change = self._change(check.operation, records)
+            change = self._change(cast("Position", check.operation["source"]), records)
             columns: list[str] = []
             if row is None:
                 columns = ["Id"]
             elif change is not None:
-                _, vp_id = reference.split(check.operation["reference"])
-                found = comparison.compare(vp_id, change["fields"] or {}, change["custom"], row, self._references.get)
-                columns = list(dict.fromkeys(one.column for one in found))
+                columns = self._differing(check.operation, change, row, records)
             if columns and check.tries < len(_AGAIN_SECONDS):
                 self._put_off(check)
                 continue
             if change is not None:
                 await self._note(check.operation, comparison.count, columns)
             check.ticket.settle()
+
+    def _differing(
+        self,
+        operation: Operation,
+        change: Change,
+        row: Mapping[str, Any],
+        records: Mapping[tuple[str, int, int], Any],
+    ) -> list[str]:
+        """The columns of a row that aren't what the source says."""
+        object_, vp_id = reference.split(operation["reference"])
+        fields, custom = change["fields"] or {}, change["custom"]
+        if object_ in self._owners:
+            how = operation["code"] or ""
+            found = self._owners[object_].compare(fields, row, how, self._owner_of)
+        else:
+            counted = [
+                (member["object"], part["fields"] or {}, part["custom"])
+                for member in _counting(operation)
+                if (part := self._change(member["source"], records)) is not None
+            ]
+            compare = self._comparisons[object_].compare
+            found = compare(vp_id, fields, custom, row, self._references.get, self._owner_of, counted)
+        return list(dict.fromkeys(one.column for one in found))
 
     def _put_off(self, check: Check) -> None:
         """The row may have changed since: its next version then comes by and overtakes this check; else it is read again."""
@@ -186,8 +223,7 @@ class Verify:
         check.tries += 1
         self._again[own] = check
 
-    def _change(self, operation: Operation, records: Mapping[tuple[str, int, int], Any]) -> Change | None:
-        at = cast("Any", operation["source"])
+    def _change(self, at: Position, records: Mapping[tuple[str, int, int], Any]) -> Change | None:
         record = records.get((at["topic"], at["partition"], at["offset"]))
         if record is None:
             return None
@@ -205,6 +241,17 @@ class Verify:
         outcome: Outcome | None = None
         what = "mismatch" if columns else "verify"
         await self._outputs.audit(what, row, outcome, row_id=operation["row_id"], detail=str(count), columns=columns)
+        for member in _counting(operation):
+            part = row_of(
+                member["object"],
+                operation["sobject"],
+                member["reference"],
+                member["version"],
+                operation["run"],
+                member["source"],
+            )
+            values = str(self._values.get(member["object"], 0))
+            await self._outputs.audit(what, part, outcome, row_id=operation["row_id"], detail=values, columns=columns)
 
     async def _learn(self, chunk: Chunk, lookup: Lookup, ids: set[str]) -> None:
         """Asks the org which of our references the given rows carry."""
@@ -229,6 +276,11 @@ class Verify:
                 chunk.assignment.touch(chunk.tp)
                 await asyncio.sleep(exc.retry_after or pause)
                 pause = min(2 * pause, _PAUSE_MOST)
+
+
+def _counting(operation: Operation) -> Iterator[RowMember]:
+    """The records that count in the row as it is."""
+    return (member for member in operation["members"] if member["op"] == "upsert")
 
 
 def _has_source(operation: Operation) -> bool:

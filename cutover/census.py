@@ -15,7 +15,16 @@ from typing import Any, Literal, NamedTuple, Protocol
 from connectors.errors import NotFound, PageTooSlow
 from topics.codec import Codec
 
-RESOURCES: Mapping[str, str] = {"practice": "practices", "patient": "patients"}
+RESOURCES: Mapping[str, str] = {
+    "user": "users",
+    "provider": "providers",
+    "practice": "practices",
+    "referring_physician": "referring-physicians",
+    "patient": "patients",
+    "appointment": "appointments",
+    "payment": "payments",
+    "invoice": "invoices",
+}
 """What the source's API calls each object's records."""
 
 MOST_LOOKUPS = 10_000

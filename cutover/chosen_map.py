@@ -12,6 +12,7 @@ def read_map(settings: Settings) -> tuple[MapDocument, str]:
     Raises:
         SettingsError: The file named by cutover.map can't be read.
         MapErrors: It can be read but isn't right.
+        SettingsError: It has an object that no topic is for.
     """
     path = settings.cutover.map
     if path is None:
@@ -23,4 +24,9 @@ def read_map(settings: Settings) -> tuple[MapDocument, str]:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise SettingsError(f"cutover.map names {path}, which can't be read: {reason}.") from None
     document = load_map(text, name)
+    known = settings.catalogue.targets
+    for object_, rule in document.objects.items():
+        if known.get(object_) != rule.target:
+            wanted = ", ".join(f"{each} (to {target})" for each, target in known.items())
+            raise SettingsError(f"{name}: `{object_}` to {rule.target} has no topics. The objects are: {wanted}.")
     return document, document.hash

@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from cutover.commands import config, look, options, processes, topics
+from cutover.commands import config, look, options, owners, processes, replay, rollback, topics
 from cutover.outcome import FINE, WRONG_USAGE, explain
 
 INTERRUPTED = 130
@@ -65,7 +65,7 @@ def cli() -> None:
 
 for _command in (
     *(config.config, topics.topics, processes.run, processes.worker, processes.control),
-    *(look.status, look.holds, look.rejects),
+    *(look.status, look.holds, look.rejects, owners.owners, rollback.rollback, replay.replay),
 ):
     cli.add_command(_command)
 

@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from cutover import census
+from cutover.chosen_map import read_map
 from cutover.ledger.consume import Feed
 from cutover.ledger.read import Reader
 from cutover.publish import publish
@@ -171,7 +172,7 @@ class Control:
         self._settings.need("source")
         assert self._feed.writer
         async with open_source(self._settings) as client:
-            for object_ in self._catalogue.targets:
+            for object_ in read_map(self._settings)[0].objects:
                 at = int(time.time() * 1000)
                 listed = await census.list_ids(client, object_)
                 known = await asyncio.to_thread(self._known, object_)

@@ -25,12 +25,14 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from agents.ownership import FALLBACK
 from cutover import phase, running
-from cutover.census import compare, list_ids, lookups
+from cutover.census import RESOURCES, compare, list_ids, lookups
 from cutover.chosen_map import read_map
 from cutover.ledger.read import Reader
 from cutover.ledger.schema import LedgerMissing
 from cutover.outcome import DIFFERENT, Failed
+from cutover.owners import decide, find_user
 from cutover.proof import CLASSES, Proof, prove
 from cutover.publish import publish
 from cutover.settings import Settings, load
@@ -39,8 +41,10 @@ from cutover.status import gather
 from cutover.supervise import Supervisor, command
 from cutover.worker import open_target
 from dashboard.status import Status
+from mapping.rules import MapDocument
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from sandbox.staff import STAFF
 from topics import provision
 from topics.broker import open_broker
 from topics.catalogue import STAGES
@@ -53,8 +57,21 @@ _KILL_AT: Final = {"deliver": 0.15, "resolve": 0.3, "ingest": 0.45, "verify": 0.
 _QUIET_SECONDS: Final = 8.0
 _SETTLE_SECONDS: Final = 240.0  # without any progress
 _SETTLE_MOST: Final = 3600.0
-_DESK: Final = {"edits": 12, "creates": 3, "deletes": 2, "undeletes": 1}
-_RESOURCES: Final = {"practice": "practices", "patient": "patients"}
+_AT_THE_DESK: Final = {"edits": 10, "creates": 3, "deletes": 2, "undeletes": 1}
+_VISITS: Final = {"bookings": 3, "cancellations": 2, "visits": 2, "payments": 2}
+_DECIDE_AT: Final = 0.5  # of the patients: until then whoever has no user in Salesforce holds up what is theirs
+_BY_HAND: Final = ("user:11", STAFF[0].email)  # a practitioner without a login; their records go to a colleague
+_FALLBACK: Final = STAFF[6].email
+_SOURCE_FAULTS: Final = (
+    {"route": "GET /v1/", "kind": "429", "limit": "retry_after", "retry_after": 1, "every": 397},
+    {"route": "GET /v1/", "kind": "503", "every": 611},
+)
+_TARGET_FAULTS: Final = (
+    {"route": "/services/data", "kind": "expire_session", "every": 41},
+    {"route": "/services/data", "kind": "503", "every": 83},
+    {"route": "(Contact|Event|Opportunity)", "kind": "lock", "every": 199},
+)
+"""What goes wrong while it runs: every n-th request, and every n-th row that finds its parent locked."""
 
 
 @dataclass
@@ -66,7 +83,11 @@ class _Run:
     kills: dict[str, int] = field(default_factory=dict)
     began: float = 0.0
     patients: int = 0
+    objects: dict[str, int] = field(default_factory=dict)
     caught_up: float = 0.0
+    waited_for_owners: int = 0
+    faults: int = 0
+    decided: bool = False
 
 
 @click.command()
@@ -98,7 +119,7 @@ async def _demo(patients: int, seed: int, *, keep: bool, json_file: Path | None)
             "practice": "both",
             "org_rows": _ORG_ROWS,
             "practices": max(20, patients // 250),
-            "resources": "core",  # what is moved so far
+            "resources": ",".join(RESOURCES.values()),  # what is moved so far
         }
         sandbox = await _entered(stack, SandboxProcess(data_dir=directory / "sandbox", **options))
         environment = _environment(kafka.bootstrap, sandbox, directory)
@@ -164,14 +185,21 @@ async def _move(
     console: Console,
 ) -> tuple[Proof, dict[str, Any]]:
     document, map_hash = read_map(settings)
-    run, codec = _Run(began=time.time(), patients=(await _held_by_source(sandbox))["patient"]), Codec()
+    objects = await _held_by_source(sandbox)
+    run, codec = _Run(began=time.time(), patients=objects["patient"], objects=objects), Codec()
     calls_before = await _api_calls(sandbox)
     others_before = await _others(sandbox)
     await phase.begin(settings, codec, map_hash)
     console.print(f"Moving. Status page: http://{settings.control.host}:{settings.control.port}/")
-    async with _beside(_desk(settings, sandbox, run)), _beside(_reaper(settings, supervisor, run, console)):
+    await _disturb(sandbox)
+    async with (
+        _beside(_desk(settings, sandbox, run)),
+        _beside(_reaper(settings, supervisor, run, console)),
+        _beside(_decider(settings, document, codec, run, console)),
+    ):
         await _until(settings, supervising, lambda status: _caught_up(status, run))
     run.caught_up = time.time()
+    run.faults = await _soothe(sandbox)
     killed = ", ".join(f"{stage} (process {pid})" for stage, pid in run.kills.items())
     console.print(
         f"Snapshot done. Killed in mid-load: {killed}. Now {_QUIET_SECONDS:.0f} s of ordinary work, to time the delta …"
@@ -189,6 +217,8 @@ async def _move(
             delays = _delays(reader, run)
     if await _others(sandbox) != others_before:
         proof.faults.append("rows of the org that are not ours have changed")
+    if not run.decided:
+        proof.faults.append("no record waited for an owner")
     missed = [stage for stage in STAGES if stage not in run.kills]
     if missed:
         proof.faults.append(f"no worker was killed of: {', '.join(missed)}")
@@ -208,6 +238,8 @@ async def _move(
         "records_per_second": round(total / (run.caught_up - run.began), 1),
         "api_calls": api_calls,
         "changes_while_it_ran": len(run.changes),
+        "waited_for_owners": run.waited_for_owners,
+        "disturbances": run.faults,
         "proved": not proof.faults,
         "faults": proof.faults,
     }
@@ -225,11 +257,11 @@ async def _beside(work: Any) -> AsyncIterator[None]:
 
 async def _desk(settings: Settings, sandbox: SandboxProcess, run: _Run) -> None:
     """People go on working in the source, once it is being read: of a record that went before that, nobody is told."""
-    while not all(_counts(settings, name).get("source") for name in _RESOURCES):  # noqa: ASYNC110 - as in `_reaper`
+    while not all(_counts(settings, name).get("source") for name in RESOURCES):  # noqa: ASYNC110 - as in `_reaper`
         await asyncio.sleep(0.05)
     async with httpx.AsyncClient(base_url=sandbox.visual_practice["url"], timeout=30) as client:
         while True:
-            answer = (await client.post("/__admin/mutate", json=_DESK)).json()
+            answer = (await client.post("/__admin/mutate", json=_AT_THE_DESK | _VISITS)).json()
             run.changes += answer["changes"]
             await asyncio.sleep(_DESK_SECONDS)
 
@@ -244,6 +276,47 @@ async def _reaper(settings: Settings, supervisor: Supervisor, run: _Run, console
             os.kill(pid, signal.SIGKILL)
             run.kills[stage] = pid
             console.print(f"kill -9 {pid} ({stage}, at {share:.0%} of what has been read so far)")
+
+
+async def _decider(settings: Settings, document: MapDocument, codec: Codec, run: _Run, console: Console) -> None:
+    """Decides who owns the records of those who have no user in Salesforce, once half of the patients are in."""
+    while _share_loaded(settings) < _DECIDE_AT or not run.waited_for_owners:
+        await asyncio.sleep(0.1)
+        run.waited_for_owners = max(run.waited_for_owners, _waiting_for_owners(settings))
+    async with open_target(settings) as target:
+        by_hand, fallback = await find_user(target, _BY_HAND[1]), await find_user(target, _FALLBACK)
+    await decide(settings, document, codec, _BY_HAND[0], by_hand["Id"])
+    await decide(settings, document, codec, FALLBACK, fallback["Id"])
+    console.print(
+        f"{run.waited_for_owners:,} records wait for an owner. Decided: {_BY_HAND[0]} is {by_hand['Name']}, all others {fallback['Name']}."
+    )
+    run.decided = True
+
+
+def _waiting_for_owners(settings: Settings) -> int:
+    try:
+        with Reader(settings.ledger) as reader:
+            return sum(row["count"] for row in reader.hold_reasons() if row["code"] == "OWNER_UNDECIDED")
+    except LedgerMissing:
+        return 0
+
+
+async def _disturb(sandbox: SandboxProcess) -> None:
+    for server, faults in ((sandbox.visual_practice, _SOURCE_FAULTS), (sandbox.salesforce, _TARGET_FAULTS)):
+        async with httpx.AsyncClient(base_url=server["url"], timeout=30) as client:
+            for fault in faults:
+                (await client.post("/__admin/faults", json=fault)).raise_for_status()
+
+
+async def _soothe(sandbox: SandboxProcess) -> int:
+    """Takes the faults away; says how often they have struck."""
+    struck = 0
+    for server in (sandbox.visual_practice, sandbox.salesforce):
+        async with httpx.AsyncClient(base_url=server["url"], timeout=30) as client:
+            found = (await client.get("/__admin/faults")).json()["faults"]
+            struck += sum(fault.get("struck", 0) for fault in found)
+            (await client.delete("/__admin/faults")).raise_for_status()
+    return struck
 
 
 def _counts(settings: Settings, name: str) -> dict[str, Any]:
@@ -264,7 +337,14 @@ def _caught_up(status: Status, run: _Run) -> bool:
     patients = status["objects"].get("patient")
     if patients is None or len(run.kills) < len(_KILL_AT) or patients["source"] < _READ * run.patients:
         return False
-    return bool(patients["in_flight"] <= max(50, patients["source"] // 200))
+    held = sum(row["count"] for row in status["holds"] if row["code"] == "OWNER_UNDECIDED")
+    few = all(counts["in_flight"] <= max(50, counts["source"] // 200) for counts in status["objects"].values())
+    return (
+        run.decided
+        and not held
+        and few
+        and all(counts["source"] >= _READ * run.objects[name] for name, counts in status["objects"].items())
+    )
 
 
 async def _until(settings: Settings, supervising: asyncio.Task[None], reached: Any) -> None:
@@ -294,7 +374,7 @@ async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: C
                 status = gather(reader, settings.cutover.id)
                 lag = await _lag(settings)
                 settled = _is_settled(status) and lag == 0
-                known = {name: set(reader.ids(name)) for name in _RESOURCES} if settled else {}
+                known = {name: set(reader.ids(name)) for name in RESOURCES} if settled else {}
             quiet = quiet + 1 if settled else 0
             now = (lag, status["objects"], status["verification"])
             if now != last:
@@ -331,7 +411,7 @@ async def _lag(settings: Settings) -> int:
 async def _held_by_source(sandbox: SandboxProcess) -> dict[str, int]:
     async with httpx.AsyncClient(base_url=sandbox.visual_practice["url"], timeout=60) as client:
         counts = (await client.get("/__admin/counts")).json()
-    return {name: counts[resource]["live"] + counts[resource]["deleted"] for name, resource in _RESOURCES.items()}
+    return {name: counts[resource]["live"] + counts[resource]["deleted"] for name, resource in RESOURCES.items()}
 
 
 async def _api_calls(sandbox: SandboxProcess) -> int:
@@ -345,7 +425,7 @@ async def _others(sandbox: SandboxProcess) -> dict[str, str]:
     async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=120) as client:
         dump = (await client.get("/__admin/dump")).json()
     found: dict[str, str] = {}
-    for name in ("Account", "Contact"):
+    for name in ("Account", "Contact", "Event", "Opportunity"):
         for row in dump["objects"][name] if "objects" in dump else dump[name]:
             if not row.get("VP_Id__c"):
                 found[row["Id"]] = f"{row.get('SystemModstamp')} {row.get('IsDeleted')}"
@@ -397,6 +477,8 @@ def _tell(
         ("lag", proof.lag),
         ("workers killed with SIGKILL", outcome["kills"]),
         ("changes in the source while it ran", outcome["changes_while_it_ran"]),
+        ("requests and rows disturbed", outcome["disturbances"]),
+        ("records that waited for an owner", f"{outcome['waited_for_owners']:,}"),
         ("source edit to Salesforce", f"p50 {delays['p50']} s, p95 {delays['p95']} s"),
         ("records per second", outcome["records_per_second"]),
         ("Salesforce API calls", f"{outcome['api_calls']:,}"),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from cutover.chosen_map import read_map
 from cutover.publish import publish
 from cutover.settings import Settings
 from topics.broker import open_broker
@@ -44,7 +45,7 @@ async def begin(settings: Settings, codec: Codec, map_hash: str) -> Transition:
     """Publish the transition that starts the snapshot, under a new run id; returns it."""
     run = f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     moved = Transition(
-        phase=STARTS_SNAPSHOT, run=run, map_hash=map_hash, by=_operator(), at=int(time.time() * 1000), detail=None
+        phase=STARTS_SNAPSHOT, run=run, map_hash=map_hash, by=operator(), at=int(time.time() * 1000), detail=None
     )
     await _start_extracts(settings, codec, run)
     await tell(settings, codec, moved)
@@ -61,7 +62,7 @@ async def _start_extracts(settings: Settings, codec: Codec, run: str) -> None:
     """Asks for the snapshot of every object; before the transition, so that a cutover that has begun is being read."""
     topic, at = settings.catalogue.extract, int(time.time() * 1000)
     requests = []
-    for object_ in settings.catalogue.targets:
+    for object_ in read_map(settings)[0].objects:
         request = Extract(kind="start", object=object_, vp_id=None, run=run, at=at)
         key = object_.encode()
         requests.append((key, codec.encode("extract", request, topic=topic, key=key)))
@@ -88,7 +89,8 @@ async def _read(
     return found
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who runs this program, for transitions."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):

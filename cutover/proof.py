@@ -6,7 +6,7 @@ The org and the source are asked directly, by plain queries; only the counts of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,7 +60,8 @@ async def prove(
     """
     proof = Proof(lag=lag)
     conservation, verification = reader.conservation(), reader.verification()
-    rows = {name: await _rows(target, document, name) for name in document.objects}
+    rows = {name: await _rows(target, document, name) for name in document.rows}
+    users = {row["Id"] for row in await target.query("SELECT Id FROM User WHERE IsActive = true")}
     for name in document.objects:
         counts = conservation.get(name, {})
         proof.objects[name] = {"source": held_by_source[name]} | {each: int(counts.get(each, 0)) for each in CLASSES}
@@ -73,8 +74,9 @@ async def prove(
             )
         if counts.get("in_flight"):
             proof.faults.append(f"{name}: {counts['in_flight']} are still on their way")
-        await _compare_ids(proof, reader, document, source, name, rows[name])
-    _count_orphans(proof, document, rows)
+        if name in rows:
+            await _compare_ids(proof, reader, document, source, name, rows[name])
+    _count_orphans(proof, document, rows, users)
     if not proof.conserved:
         proof.faults.append("not every record of the source is in exactly one class")
     for what in ("mismatches", "orphans", "duplicates", "lag"):
@@ -87,7 +89,8 @@ async def _rows(target: Salesforce, document: MapDocument, name: str) -> list[di
     """Every row that this object became: its id, our reference, and its lookups."""
     rule = document.objects[name]
     lookups = [column for column, spec in rule.columns.items() if spec.parent is not None]
-    columns = ", ".join(["Id", rule.external_id, *lookups])
+    flag = [rule.deleted_column] if rule.deleted_column is not None else []
+    columns = ", ".join(["Id", rule.external_id, *lookups, *flag])
     text = f"SELECT {columns} FROM {rule.target} WHERE {rule.external_id} LIKE '{name}:%'"  # noqa: S608 - the map's own names
     return [row async for row in Bulk(target).query_job(text)]
 
@@ -98,12 +101,14 @@ async def _compare_ids(
     external_id = document.objects[name].external_id
     stand_in = document.placeholders.get(name)
     landed = Counter(row[external_id] for row in rows)
+    flag = document.objects[name].deleted_column
+    flagged = {row[external_id] for row in rows if flag is not None and row[flag]}
     if stand_in is not None:
         landed.pop(stand_in.reference, None)
     proof.duplicates += sum(number - 1 for number in landed.values())
     listed = {f"{name}:{vp_id}" for vp_id in await list_ids(source, name)}
-    kept = document.objects[name].on_delete != "delete"
-    if surplus := len(landed.keys() - listed) if not kept else 0:
+    kept = document.objects[name].on_delete == "keep"
+    if surplus := len(landed.keys() - listed - flagged) if not kept else 0:
         proof.faults.append(f"{name}: {surplus} rows in the org have no record in the source")
     explained = sum(int(reader.conservation()[name][each]) for each in ("held", "rejected", "skipped"))
     absent = listed - landed.keys()
@@ -113,10 +118,12 @@ async def _compare_ids(
         )
 
 
-def _count_orphans(proof: Proof, document: MapDocument, rows: Mapping[str, list[dict[str, Any]]]) -> None:
-    """A row is an orphan when a lookup that the map always fills is empty, or points to no row of ours."""
-    ids = {row["Id"] for found in rows.values() for row in found}
-    for name, rule in document.objects.items():
+def _count_orphans(
+    proof: Proof, document: MapDocument, rows: Mapping[str, list[dict[str, Any]]], users: Collection[str]
+) -> None:
+    """A row is an orphan when a lookup that the map always fills is empty, or points to no row of ours, and to no active user."""
+    ids = {row["Id"] for found in rows.values() for row in found}.union(users)
+    for name, rule in document.rows.items():
         for column, spec in rule.columns.items():
             if spec.parent is None:
                 continue

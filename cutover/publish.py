@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
@@ -18,6 +19,23 @@ async def publish(bootstrap: str, topic: str, records: Iterable[tuple[bytes, byt
         KafkaUnreachable: No broker answers.
         KafkaError: The broker refused a record.
     """
+    async with _producer(bootstrap) as producer:
+        sent = [await producer.send(topic, value, key=key) for key, value in records]
+        for future in sent:
+            await future
+        return len(sent)
+
+
+async def publish_to_all(bootstrap: str, topic: str, key: bytes, value: bytes) -> None:
+    """Write one record to every partition of a topic; raises as `publish`."""
+    async with _producer(bootstrap) as producer:
+        partitions = await producer.partitions_for(topic)
+        for future in [await producer.send(topic, value, key=key, partition=number) for number in partitions]:
+            await future
+
+
+@asynccontextmanager
+async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=DERIVED_BYTES
     )
@@ -27,9 +45,6 @@ async def publish(bootstrap: str, topic: str, records: Iterable[tuple[bytes, byt
         await producer.stop()
         raise KafkaUnreachable(bootstrap) from error
     try:
-        sent = [await producer.send(topic, value, key=key) for key, value in records]
-        for future in sent:
-            await future
-        return len(sent)
+        yield producer
     finally:
         await producer.stop()

@@ -42,6 +42,11 @@ async def run(settings: Settings, map_hash: str, *, config: Path | None, as_json
     """
     codec = Codec()
     begun = await phase.newest(settings, codec)
+    if begun and begun["phase"] in {"ROLLING_BACK", "ROLLED_BACK"}:
+        raise Refused(
+            f"This cutover is {begun['phase']}: finish with `carryover rollback apply`, and start another cutover under "
+            "another kafka.prefix."
+        )
     if begun and begun["map_hash"] != map_hash:
         raise Refused(
             f"This cutover began with map {begun['map_hash']}, and the map is now {map_hash}: put the old one back, "

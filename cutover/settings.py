@@ -68,6 +68,10 @@ class KafkaSettings(_Section):
     partitions: Annotated[int, Field(ge=1, le=1000)] = 4
     replication: Count = 1
     min_insync: Count = 1
+    session_seconds: Seconds = Field(
+        default=30,
+        description="A worker silent for so long loses its partitions; Kafka allows no less than 6 by itself.",
+    )
 
 
 class SourceSettings(_Section):
@@ -139,6 +143,7 @@ class ResolveSettings(_Section):
 
     hold_after_seconds: Seconds = 10
     lookup_after_seconds: Seconds = 5
+    owners_again_seconds: Seconds = 30
 
 
 class ControlSettings(_Section):

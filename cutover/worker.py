@@ -91,6 +91,11 @@ async def _serve(settings: Settings, stage: str, worker: str, data_dir: Path) ->
         batch_rows=settings.load.batch_rows,
         bulk_from_rows=settings.load.bulk_from_rows,
         idle_seconds=settings.load.idle_seconds,
+        owners_again_seconds=settings.resolve.owners_again_seconds,
+        overrides={
+            "broker_session_timeout": settings.kafka.session_seconds,
+            "broker_heartbeat_interval": min(3.0, settings.kafka.session_seconds / 6),
+        },
     )
     source, target = await _clients(settings, stage, document)
     async with stage_app(setup, stage, source, target) as app:
@@ -137,7 +142,7 @@ async def check_target(target: Salesforce, document: MapDocument) -> None:
     Raises:
         cutover.outcome.Refused: an object or column is missing, hidden or of another type; names each and what to do.
     """
-    targets = {rule.target for rule in document.objects.values()}
+    targets = {rule.target for rule in document.rows.values()}
     describes = {name: await target.describe(name) for name in targets}
     errors = [finding for finding in check_map(document, describes) if finding.severity == "error"]
     if errors:

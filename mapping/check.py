@@ -45,8 +45,10 @@ _TYPES: Final[Mapping[str, frozenset[str]]] = {
     "text": _TEXTUAL,
     "email": frozenset({"email", "string", "textarea"}),
     "date": frozenset({"date"}),
+    "day": frozenset({"date"}),
     "datetime": frozenset({"datetime"}),
     "number": frozenset({"double", "currency", "percent"}),
+    "money": frozenset({"double", "currency"}),
     "integer": _NUMERIC,
     "boolean": frozenset({"boolean"}),
 }
@@ -65,7 +67,7 @@ def check_map(document: MapDocument, describes: Describes) -> list[Finding]:
         validation rules, triggers and duplicate rules, which no describe shows.
     """
     found: list[Finding] = []
-    for name, rule in document.objects.items():
+    for name, rule in document.rows.items():
         found.extend(_object(document, name, rule, describes))
     return found
 
@@ -82,7 +84,7 @@ def insert_only_columns(document: MapDocument, describes: Describes) -> dict[str
         (a validation rule, a locked record) aren't seen.
     """
     answer: dict[str, frozenset[str]] = {}
-    for name, rule in document.objects.items():
+    for name, rule in document.rows.items():
         fields = _fields(describes.get(rule.target, {}))
         answer[name] = frozenset(
             column
@@ -125,6 +127,10 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
         else:
             yield from _type(name, rule.deleted_column, "datetime", field)
             yield from _rights(name, rule.deleted_column, field)
+    for column in rule.match or ():
+        if not fields.get(column.casefold(), {}).get("filterable", True):
+            hint = "match by other columns; Salesforce can't search this one"
+            yield Finding("error", name, column, "NOT_FILTERABLE", f"no rows can be looked for by {column}", hint)
     yield from _required_by_org(name, rule, fields)
     yield from _unused(name, rule)
 
@@ -249,7 +255,8 @@ def _required_by_org(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[s
 
 
 def _unused(name: str, rule: ObjectRule) -> Iterator[Finding]:
-    used = {field for spec in rule.columns.values() for field in spec.source_fields}
+    columns = rule.columns.values()
+    used = {field for spec in columns for field in (*spec.source_fields, spec.plus_minutes, spec.else_from)}
     for field in SOURCE_FIELDS[rule.resource]:
         if field not in used:
             message = f"the source field {field} goes nowhere"

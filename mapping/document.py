@@ -20,12 +20,13 @@ __all__ = ["MapDocument", "MapError", "MapErrors", "default_map", "default_map_t
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_SPECIAL: Final = ("decide", "same_as", "part_of")
+"""What makes an object one without rows of its own; nothing can stand in for it."""
+
 _HINTS: Final = {
-    "external_id": "add `external_id: VP_Id__c`, the column that holds the Visual Practice id",
-    "on_delete": "say what a delete does: `on_delete: delete`, `flag` or `keep`",
+    "because": "add `because:`, the reason that the report gives",
     "resource": "add `resource:` with the Visual Practice resource, e.g. `patients`",
     "target": "add `target:` with the Salesforce object, e.g. `Contact`",
-    "columns": "add `columns:` with at least one column",
     "objects": "add `objects:` with at least one object",
     "map": "begin the file with `map: 1`",
     "source_tag": "add `source_tag: Visual Practice`, the text that marks every row written",
@@ -122,14 +123,18 @@ class _Reader:
                 column = self._model(Column, (*path, "columns", name), rule)
                 if column is not None:
                     columns[name] = column
+            if not given:
+                self._add((*path, "columns"), "`columns` is empty", "add at least one column")
         before = len(self._errors)
         head = {**data, "columns": {"X": _COLUMN}} if given and isinstance(given, dict) else data
         draft = self._model(ObjectRule, path, head)
+        if draft is None and any(key in data for key in _SPECIAL):
+            return None
         if draft is None:  # stand in for what is wrong, so that the columns are checked all the same
             wrong = {error.path.rpartition(".")[2] for error in self._errors[before:]}
-            kept = {key: head[key] for key in head if key in ObjectRule.model_fields and key not in wrong}
+            kept = {key: head[key] for key in head if key in ObjectRule.model_fields and key not in {*wrong, "skip"}}
             draft = _STAND_IN.model_copy(update=kept)
-        return draft.model_copy(update={"columns": columns})
+        return draft.model_copy(update={"columns": columns}) if isinstance(given, dict) else draft
 
     def _model(self, model: type[_Model], path: Path, data: Any) -> _Model | None:
         try:

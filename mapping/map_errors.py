@@ -6,7 +6,10 @@ Owns the error types that loading a map raises. They quote the map (which the op
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["MapError", "MapErrors"]
+__all__ = ["MapError", "MapErrors", "Mistake"]
+
+Mistake = tuple[tuple[str, ...], str, str]
+"""Where (`yaml_lines.Path`), what is wrong, what to do; `document` makes a `MapError` of it."""
 
 
 @dataclass(frozen=True, slots=True)

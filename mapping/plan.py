@@ -4,13 +4,33 @@ Owns the mapping of one record: its columns, the parents it refers to, what was 
 be mapped. Called by the map agent for every record; it takes a few microseconds and does no I/O.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from mapping.rules import MapDocument
+from mapping.rules import Column, MapDocument, SameAs, Skip
+from mapping.source_fields import SOURCE_FIELDS
 from mapping.transforms import Note, Value, compile_step
 
-__all__ = ["Mapped", "MappingRejected", "Plan", "Reference", "Repair", "Value", "compile_plan", "placeholder_row"]
+__all__ = [
+    "EMAIL",
+    "NAME",
+    "SAME",
+    "Mapped",
+    "MappingRejected",
+    "Plan",
+    "Reference",
+    "Repair",
+    "Value",
+    "compile_plan",
+    "placeholder_row",
+]
+
+EMAIL: Final = "Email"
+NAME: Final = "Name"
+"""Columns of an owner's row: what it is matched by, and what a person calls it."""
+
+SAME: Final = "Id"
+"""The column of a row that stands for an owner: the Salesforce id of whoever it stands for."""
 
 OnAbsent = Literal["placeholder", "hold", "reject"]
 
@@ -62,6 +82,7 @@ _ADVICE: Final = {
     "INVALID_EMAIL": "correct it in Visual Practice, or say `on_invalid: blank` in the map",
     "INVALID_DATETIME": "correct it in Visual Practice; if its times have no offset say `time_zone` in the map, or `on_invalid: blank`",
     "DURATION_MISSING": "fill it in in Visual Practice, or say `on_invalid: blank` in the map",
+    "INVALID_AMOUNT": "correct it in Visual Practice, or say `on_invalid: blank` in the map",
     "VALUE_NOT_MAPPED": "add the value to the column's `values` in the map, or choose another `otherwise`",
     "REFERENCE_MISSING": "link it in Visual Practice, or choose another `on_none` in the map",
 }
@@ -92,6 +113,9 @@ class Plan:
         sobject: Salesforce object, e.g. `Contact`.
         external_id: Column that holds the reference.
         on_delete: What a delete in the source does to the row.
+        kind: What the object's records become.
+        counted_in: For a part, the object in whose rows its records count.
+        counts: Whether others' records count in its rows.
     """
 
     def __init__(self, document: MapDocument, object_name: str) -> None:
@@ -101,16 +125,22 @@ class Plan:
         self.external_id = rule.external_id
         self.on_delete = rule.on_delete
         self.deleted_column = rule.deleted_column
+        self.kind = rule.kind
+        self.counted_in = None if rule.part_of is None else rule.part_of.object
+        self.counts = object_name in document.parts
+        self._counted_by = "" if rule.part_of is None else rule.part_of.from_
+        self._skips = [_compile_skip(skip) for skip in rule.skip]
         self._prefix = f"{object_name}:"
         zone = document.zone
         self._steps = []
         self._custom_steps = []
         self._constants: dict[str, Value] = {}
         self._run_columns: list[str] = []
+        self._own = (rule.external_id,) if rule.external_id else ()
         self._parents: list[tuple[str, str, str, OnAbsent, Reference | None, bool]] = []
         for name, column in rule.columns.items():
             match column.kind:
-                case "from" | "join":
+                case "from" | "join" | "sum" | "latest":  # the last two: what the column is while nothing counts
                     self._steps.append((name, compile_step(name, column, zone)))
                 case "custom":
                     self._custom_steps.append((name, compile_step(name, column, zone)))
@@ -121,14 +151,42 @@ class Plan:
                 case "run":
                     self._run_columns.append(name)
                 case "parent":
-                    parent = column.parent or ""
-                    stand_in = None
-                    if column.on_none == "placeholder":
-                        stand_in = Reference(name, document.placeholders[parent].reference, "hold")
-                    entry = (name, column.from_ or "", f"{parent}:", column.on_absent, stand_in)
-                    self._parents.append((*entry, column.on_none == "reject"))
+                    self._parent(document, name, column)
+        if rule.same_as is not None:
+            self._parent(document, SAME, rule.same_as)
+        if rule.decide is not None:
+            self._steps.append((EMAIL, compile_step(EMAIL, Column.model_validate({"from": rule.decide}))))
+            names = tuple(name for name in ("first_name", "last_name") if name in SOURCE_FIELDS[rule.resource])
+            if len(names) > 1:
+                self._steps.append((NAME, compile_step(NAME, Column.model_validate({"join": names, "with": "space"}))))
         if rule.deleted_column is not None:
             self._constants[rule.deleted_column] = None
+
+    def _parent(self, document: MapDocument, name: str, column: Column | SameAs) -> None:
+        parent = column.parent or ""
+        stand_in = None
+        if column.on_none == "placeholder" and (placeholder := document.placeholder(parent)) is not None:
+            stand_in = Reference(name, placeholder.reference, "hold")
+        entry = (name, column.from_ or "", f"{parent}:", column.on_absent, stand_in)
+        self._parents.append((*entry, column.on_none == "reject"))
+
+    def skips(self, fields: Mapping[str, str | None]) -> str | None:
+        """Why the map leaves a record out, in the map's own words; None when it doesn't."""
+        for applies, because in self._skips:
+            if applies(fields):
+                return because
+        return None
+
+    def target(self, fields: Mapping[str, str | None]) -> str:
+        """The reference of the record that a part counts in.
+
+        Raises:
+            MappingRejected: It names none.
+        """
+        key = (fields.get(self._counted_by) or "").strip()
+        if not key or key == "0":
+            raise MappingRejected([Note(self._counted_by, "REFERENCE_MISSING", refused=True)])
+        return f"{self.counted_in}:{key}"
 
     def map(self, vp_id: str, fields: Mapping[str, str | None], custom: Mapping[str, str], run: str) -> Mapped:
         """Map one record.
@@ -152,7 +210,8 @@ class Plan:
         columns.update(self._constants)
         for name in self._run_columns:
             columns[name] = run
-        columns[self.external_id] = own = self._prefix + vp_id
+        own = self._prefix + vp_id
+        columns.update(dict.fromkeys(self._own, own))
         references: list[Reference] = []
         for name, source, prefix, on_absent, stand_in, refuse in self._parents:
             key = fields.get(source)
@@ -190,7 +249,7 @@ class Plan:
             External id, the deleted column and the run's columns.
 
         Raises:
-            ValueError: The object's `on_delete` isn't `flag`.
+            ValueError: The object has no deleted column.
         """
         if self.deleted_column is None:
             message = f"{self.object} isn't flagged on delete"
@@ -198,6 +257,14 @@ class Plan:
         columns: dict[str, Value] = {self.external_id: self._prefix + vp_id, self.deleted_column: deleted_at}
         columns.update(dict.fromkeys(self._run_columns, run))
         return columns
+
+
+def _compile_skip(skip: Skip) -> tuple[Callable[[Mapping[str, str | None]], bool], str]:
+    if skip.without is not None:
+        empty = skip.without
+        return lambda fields: (fields.get(empty) or "").strip() in {"", "0"}, skip.because
+    field, values = skip.where or "", frozenset(value.casefold() for value in skip.is_ or ())
+    return lambda fields: (fields.get(field) or "").strip().casefold() in values, skip.because
 
 
 def compile_plan(document: MapDocument, object_name: str) -> Plan:
@@ -232,5 +299,6 @@ def placeholder_row(document: MapDocument, object_name: str, run: str) -> dict[s
             columns[name] = document.source_tag
         elif column.kind == "run":
             columns[name] = run
-    columns[rule.external_id] = placeholder.reference
+    if rule.external_id:
+        columns[rule.external_id] = placeholder.reference
     return columns

@@ -4,21 +4,24 @@ Owns the checks that need no org: known fields, known objects, options that mean
 Called while a map is loaded, with whatever parts of it could be read.
 """
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from mapping.rules import OPTIONS, Column, ObjectRule, Placeholder
+from mapping.map_errors import Mistake
+from mapping.near import near
+from mapping.rules import OPTIONS, Column, ObjectRule, Placeholder, Skip
 from mapping.source_fields import SOURCE_FIELDS
+from mapping.special_objects import special_object
 from mapping.yaml_lines import Path
 
 __all__ = ["Mistake", "check_rules"]
 
-Mistake = tuple[Path, str, str]
-"""Where, what is wrong, what to do."""
-
-_SOURCES: Final = ("from", "custom", "join", "constant", "source_tag", "run", "parent")
-_UNFITTING: Final = {"number", "integer", "boolean", "date", "datetime"}
+_SOURCES: Final = ("from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest")
+_BESIDE_FROM: Final = frozenset({"parent", "sum", "latest"})
+_UNFITTING: Final = {"number", "money", "integer", "boolean", "date", "day", "datetime"}
+_SUMMED: Final = {"number", "money", "integer"}
+_ASKED_BY: Final = {"text", "email"}
+"""Forms of columns that rows can be looked for by; a link can be, too."""
 
 
 def check_rules(
@@ -35,29 +38,95 @@ def check_rules(
         Each mistake, with the path it belongs to.
     """
     for name, rule in objects.items():
-        yield from _object(name, rule, placeholders, declared)
+        yield from _object(name, rule, objects, placeholders, declared)
     for name, placeholder in placeholders.items():
         yield from _placeholder(name, placeholder, objects, declared)
 
 
 def _object(
-    name: str, rule: ObjectRule, placeholders: Mapping[str, Placeholder], declared: Collection[str]
+    name: str,
+    rule: ObjectRule,
+    objects: Mapping[str, ObjectRule],
+    placeholders: Mapping[str, Placeholder],
+    declared: Collection[str],
 ) -> Iterator[Mistake]:
     path: Path = ("objects", name)
     if not name.isidentifier() or not name.isascii():
         yield path, f"`{name}` can't be an object's name", "use letters, digits and _; it begins every reference"
     if rule.resource not in SOURCE_FIELDS:
-        known = _near(rule.resource, SOURCE_FIELDS)
+        known = near(rule.resource, SOURCE_FIELDS)
         yield (*path, "resource"), f"Visual Practice has no resource `{rule.resource}`", known
+    if rule.kind != "row":
+        yield from special_object(name, rule, objects, declared)
+    else:
+        yield from _row(path, rule)
+    for number, skip in enumerate(rule.skip, 1):
+        yield from _skip((*path, "skip"), rule, skip, number)
     if rule.on_delete == "flag" and rule.deleted_column is None:
         hint = "add `deleted_column:` with a date/time column, e.g. `VP_Deleted_At__c`"
         yield (*path, "on_delete"), "`flag` needs a column to flag", hint
-    if rule.on_delete != "flag" and rule.deleted_column is not None:
-        hint = "remove it, or use `on_delete: flag`"
+    if rule.on_delete == "keep" and rule.deleted_column is not None:
+        hint = "remove it, or use `on_delete: flag` or `delete`"
         yield (*path, "deleted_column"), f"`deleted_column` means nothing with `on_delete: {rule.on_delete}`", hint
     yield from _names(path, rule)
+    yield from _match(path, rule)
     for column, spec in rule.columns.items():
-        yield from _column((*path, "columns", column), rule, spec, placeholders, declared)
+        place = (*path, "columns", column)
+        yield from _column(place, rule, spec, objects, placeholders, declared)
+        if spec.kind in {"sum", "latest"}:
+            yield from _counted(place, name, spec, objects, declared)
+        elif spec.parent is not None and (of := objects.get(spec.parent)) is not None and of.part_of is not None:
+            yield (*place, "parent"), f"`{spec.parent}` has no rows to refer to", f"refer to `{of.part_of.object}`"
+
+
+def _row(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
+    """What an object with rows of its own needs."""
+    given = rule.model_fields_set
+    name = path[-1]
+    if "external_id" not in given:
+        hint = "add `external_id: VP_Id__c`, the column that holds the Visual Practice id"
+        yield path, f"`external_id` is missing in `objects.{name}`", hint
+    if "on_delete" not in given:
+        hint = "say what a delete does: `on_delete: delete`, `flag` or `keep`"
+        yield path, f"`on_delete` is missing in `objects.{name}`", hint
+    if "columns" not in given:
+        yield path, f"`columns` is missing in `objects.{name}`", "add `columns:` with at least one column"
+    if rule.target == "User":
+        hint = "say `decide:` with the field of the e-mail; Carryover never writes users"
+        yield (*path, "target"), "users are not written", hint
+
+
+def _skip(path: Path, rule: ObjectRule, skip: Skip, number: int) -> Iterator[Mistake]:
+    fields = SOURCE_FIELDS.get(rule.resource)
+    for field in (skip.without, skip.where):
+        if field is not None and fields is not None and field not in fields:
+            yield path, f"rule {number}: `{rule.resource}` has no field `{field}`", near(field, fields)
+    if (skip.without is None) == (skip.where is None):
+        yield path, f"rule {number} needs `without` or `where`", "write `{without: field, because: why}`"
+    if (skip.where is None) != (skip.is_ is None):
+        yield path, f"rule {number}: `where` and `is` go together", "write `{where: field, is: [A, B], because: why}`"
+
+
+def _counted(
+    path: Path, name: str, column: Column, objects: Mapping[str, ObjectRule], declared: Collection[str]
+) -> Iterator[Mistake]:
+    """A column that is made of the records that count in the row."""
+    kind = column.kind
+    part, _, field = (column.sum or column.latest or "").partition(".")
+    place = (*path, kind)
+    rule = objects.get(part)
+    if part not in declared:
+        yield place, f"reference to unknown object `{part}`", near(part, declared)
+    elif rule is not None and (rule.part_of is None or rule.part_of.object != name):
+        yield place, f"`{part}` doesn't count in `{name}`", f"say `part_of: {{object: {name}, from: …}}` in `{part}`"
+    elif rule is not None and field not in rule.columns:
+        yield place, f"`{part}` has no column `{field}`", near(field, rule.columns)
+    elif rule is not None:
+        form = rule.columns[field].as_
+        if form != column.as_:
+            yield place, f"`{part}.{field}` is a {form}, the column a {column.as_}", f"say `as: {form}`"
+        if kind == "sum" and form not in _SUMMED:
+            yield place, f"a {form} can't be summed", "sum a number, or use `latest`"
 
 
 def _names(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
@@ -74,15 +143,38 @@ def _names(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
             yield place, f"`{column}` is the same column as `{other}`", hint
 
 
+def _match(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
+    if rule.match is None:
+        if "on_ambiguous" in rule.model_fields_set:
+            yield (*path, "on_ambiguous"), "`on_ambiguous` needs `match`", "add `match:`, or remove it"
+        return
+    place = (*path, "match")
+    specs = [rule.columns[column] for column in rule.match if column in rule.columns]
+    for column in rule.match:
+        if column not in rule.columns:
+            yield place, f"`match` names `{column}`, which is no column of this object", near(column, rule.columns)
+        elif rule.columns[column].kind in {"constant", "source_tag", "run"}:
+            yield place, f"`{column}` says nothing about the record, so nothing can match by it", "leave it out"
+    if len(set(rule.match)) < len(rule.match):
+        yield place, "`match` names a column twice", "name each column once"
+    if len(specs) == len(rule.match) and not any(
+        spec.kind == "parent" or (spec.kind != "join" and spec.as_ in _ASKED_BY) for spec in specs
+    ):
+        hint = "add a column that is a text or a link to a parent, e.g. `Email` or `AccountId`"
+        yield place, "`match` needs a column that rows can be looked for by", hint
+
+
 def _column(
     path: Path,
     rule: ObjectRule,
     column: Column,
+    objects: Mapping[str, ObjectRule],
     placeholders: Mapping[str, Placeholder],
     declared: Collection[str],
 ) -> Iterator[Mistake]:
     given = {Column.model_fields[field].alias or field for field in column.model_fields_set}
-    sources = [source for source in _SOURCES if source in given and not (source == "from" and "parent" in given)]
+    besides = _BESIDE_FROM & given
+    sources = [source for source in _SOURCES if source in given and not (source == "from" and besides)]
     if len(sources) != 1:
         which = f"has {len(sources)}: {', '.join(sources)}" if sources else "has none"
         hint = f"use exactly one of: {', '.join(_SOURCES)}"
@@ -95,32 +187,67 @@ def _column(
     for field in column.source_fields:
         if fields is not None and field not in fields:
             place = (*path, "join" if column.join else "from")
-            hint = f"{_near(field, fields)}; for a custom field write `custom: {field}`"
+            hint = f"{near(field, fields)}; for a custom field write `custom: {field}`"
             yield place, f"`{rule.resource}` has no field `{field}`", hint
-    if column.plus_minutes is not None and fields is not None and column.plus_minutes not in fields:
-        place = (*path, "plus_minutes")
-        yield place, f"`{rule.resource}` has no field `{column.plus_minutes}`", _near(column.plus_minutes, fields)
+    yield from _options(path, rule, column)
     if column.kind == "parent":
-        yield from _parent(path, column, placeholders, declared)
+        yield from _parent(path, column, objects, placeholders, declared)
     else:
         yield from _value(path, column, given)
 
 
+def _options(path: Path, rule: ObjectRule, column: Column) -> Iterator[Mistake]:
+    """Options that name further fields."""
+    fields = SOURCE_FIELDS.get(rule.resource)
+    if column.plus_minutes is not None and fields is not None and column.plus_minutes not in fields:
+        place = (*path, "plus_minutes")
+        yield place, f"`{rule.resource}` has no field `{column.plus_minutes}`", near(column.plus_minutes, fields)
+    for field in (column.each,) if isinstance(column.each, str) else column.each or ():
+        if not field.isidentifier():
+            yield (*path, "each"), f"`{field}` can't be a field's name", "name fields of the list's entries"
+    if column.else_from is not None:
+        if fields is not None and column.else_from not in fields:
+            yield (
+                (*path, "else_from"),
+                f"`{rule.resource}` has no field `{column.else_from}`",
+                near(column.else_from, fields),
+            )
+        if column.plus_minutes is None:
+            yield (*path, "else_from"), "`else_from` needs `plus_minutes`", "it stands for an end without a duration"
+    if column.kind in {"sum", "latest"} and column.from_ is None:
+        yield (
+            path,
+            "a column that counts others needs a field for when there are none",
+            "add `from:`, e.g. `from: total_amount`",
+        )
+
+
 def _parent(
-    path: Path, column: Column, placeholders: Mapping[str, Placeholder], declared: Collection[str]
+    path: Path,
+    column: Column,
+    objects: Mapping[str, ObjectRule],
+    placeholders: Mapping[str, Placeholder],
+    declared: Collection[str],
 ) -> Iterator[Mistake]:
     parent = column.parent or ""
+    of = objects.get(parent)
+    stands_in = parent if of is None or of.same_as is None else of.same_as.parent
     if parent not in declared:
-        yield (*path, "parent"), f"reference to unknown object `{parent}`", _near(parent, declared)
+        yield (*path, "parent"), f"reference to unknown object `{parent}`", near(parent, declared)
     if column.from_ is None:
         yield path, "a reference needs the field with the parent's id", "add `from:`, e.g. `from: practice_id`"
     for option in ("on_absent", "on_none"):
-        if getattr(column, option) == "placeholder" and parent in declared and parent not in placeholders:
+        given = {parent, stands_in} & placeholders.keys()
+        if getattr(column, option) == "placeholder" and parent in declared and not given:
             hint = f"add it under `placeholders:`, or choose another `{option}`"
             yield (*path, option), f"there is no placeholder for `{parent}`", hint
 
 
 def _value(path: Path, column: Column, given: Collection[str]) -> Iterator[Mistake]:
+    if column.each is not None and (column.as_ != "text" or column.values is not None):
+        yield (*path, "each"), "a list becomes a text", "remove `as` and `values`"
+    if "with" in given and column.each is None and column.join is None:
+        yield (*path, "with"), "`with` means nothing here", "it stands between the entries of `join` or `each`"
     if column.values is not None:
         yield from _value_map(path, column.values, given)
     elif "otherwise" in given:
@@ -133,7 +260,7 @@ def _value(path: Path, column: Column, given: Collection[str]) -> Iterator[Mista
     if column.plus_minutes is not None and column.as_ != "datetime":
         hint = "say `as: datetime`, or remove it"
         yield (*path, "plus_minutes"), "only a time can be so many minutes later", hint
-    if "on_invalid" in given and column.as_ == "text" and column.values is None:
+    if "on_invalid" in given and column.as_ == "text" and column.values is None and column.each is None:
         yield (*path, "on_invalid"), "`on_invalid` means nothing for text", "remove it, or say `as: email`, `date`, …"
     if column.default is not None:
         yield from _default(path, column, column.default)
@@ -165,7 +292,7 @@ def _placeholder(
 ) -> Iterator[Mistake]:
     path: Path = ("placeholders", name)
     if name not in declared:
-        yield path, f"placeholder for unknown object `{name}`", _near(name, declared)
+        yield path, f"placeholder for unknown object `{name}`", near(name, declared)
     prefix, _, identifier = placeholder.reference.partition(":")
     if prefix != name or not identifier.startswith("~") or len(identifier) < 2:
         hint = f"write it as `{name}:~unassigned`; the ~ keeps it apart from real ids"
@@ -173,6 +300,8 @@ def _placeholder(
     rule = objects.get(name)
     if rule is None:
         return
+    if rule.kind == "row" and not placeholder.columns:
+        yield path, "a placeholder needs columns", "add `columns:` with at least one column"
     for column, spec in rule.columns.items():
         if spec.required and column not in placeholder.columns:
             yield (*path, "columns"), f"the placeholder lacks the required column `{column}`", f"add `{column}:`"
@@ -181,8 +310,3 @@ def _placeholder(
         if column == rule.external_id or (taken is not None and taken.kind in {"source_tag", "run", "parent"}):
             hint = "remove it; Carryover fills it in by itself, or leaves a link empty"
             yield (*path, "columns", column), f"a placeholder can't set `{column}`", hint
-
-
-def _near(name: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(sorted(names))}"

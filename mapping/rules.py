@@ -7,30 +7,36 @@ is `document`; what they do to a record is `plan`.
 import hashlib
 import json
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 
-__all__ = ["OPTIONS", "Column", "MapDocument", "ObjectRule", "Placeholder", "Scalar"]
+__all__ = ["OPTIONS", "Column", "MapDocument", "ObjectRule", "PartOf", "Placeholder", "SameAs", "Scalar", "Skip"]
 
 Scalar = StrictStr | StrictBool | StrictInt | None
 """What a value map may give: text, yes/no, a whole number, or nothing."""
 
-Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent"]
-Form = Literal["text", "email", "date", "datetime", "number", "integer", "boolean"]
+Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest"]
+Form = Literal["text", "email", "date", "day", "datetime", "number", "money", "integer", "boolean"]
+ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
-    "from": _TEXT | {"plus_minutes"},
+    "from": _TEXT | {"plus_minutes", "else_from", "each", "with"},
     "custom": _TEXT,
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
     "source_tag": frozenset(),
     "run": frozenset(),
     "parent": frozenset({"from", "on_absent", "on_none"}),
+    "sum": frozenset({"from", "as", "on_invalid", "required"}),
+    "latest": frozenset({"from", "as", "on_invalid", "required"}),
 }
 """Kind of column -> the options that mean something for it."""
+
+
+_PART_FIELD: Final = r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class _Rule(BaseModel):
@@ -40,16 +46,19 @@ class _Rule(BaseModel):
 class Column(_Rule):
     """Where one Salesforce column gets its value, and what happens when the value doesn't fit.
 
-    Exactly one of `from`, `custom`, `join`, `constant`, `source_tag`, `run` and `parent` (with `from`) says where from.
+    Exactly one of `from`, `custom`, `join`, `constant`, `source_tag`, `run`, `parent` (with `from`), `sum` and `latest` (each with
+    a `from` for when nothing counts) says where from.
     """
 
     from_: StrictStr | None = Field(default=None, alias="from", min_length=1)
     custom: StrictStr | None = Field(default=None, min_length=1)
     join: tuple[StrictStr, ...] | None = Field(default=None, min_length=2)
-    constant: StrictStr | None = Field(default=None, min_length=1)
+    constant: Annotated[StrictStr, Field(min_length=1)] | StrictBool | None = None
     source_tag: Literal[True] | None = None
     run: Literal[True] | None = None
     parent: StrictStr | None = None
+    sum: StrictStr | None = Field(default=None, pattern=_PART_FIELD)
+    latest: StrictStr | None = Field(default=None, pattern=_PART_FIELD)
 
     as_: Form = Field(default="text", alias="as")
     with_: Literal["newline", "space", "comma"] = Field(default="newline", alias="with")
@@ -57,6 +66,8 @@ class Column(_Rule):
     too_long: Literal["reject", "truncate"] = "reject"
     on_invalid: Literal["reject", "blank"] = "reject"
     plus_minutes: StrictStr | None = Field(default=None, min_length=1)
+    else_from: StrictStr | None = Field(default=None, min_length=1)
+    each: StrictStr | tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
     required: StrictBool = False
     default: StrictStr | None = Field(default=None, min_length=1)
     values: dict[str, Scalar] | None = Field(default=None, min_length=1)
@@ -67,7 +78,7 @@ class Column(_Rule):
     @property
     def kind(self) -> Kind:
         """Which of the ways to get a value this column uses."""
-        kinds: tuple[Kind, ...] = ("parent", "custom", "join", "constant", "source_tag", "run")
+        kinds: tuple[Kind, ...] = ("parent", "custom", "join", "constant", "source_tag", "run", "sum", "latest")
         for kind in kinds:
             if getattr(self, kind) is not None:
                 return kind
@@ -81,24 +92,87 @@ class Column(_Rule):
         return () if self.from_ is None else (self.from_,)
 
 
+class SameAs(_Rule):
+    """An object whose records stand for those of another one, e.g. a provider for its user.
+
+    Attributes:
+        parent: The other object.
+        from_: The field with its id.
+        on_absent, on_none: As for a column with a parent.
+    """
+
+    parent: StrictStr
+    from_: StrictStr = Field(alias="from", min_length=1)
+    on_absent: Literal["placeholder", "hold", "reject"] = "hold"
+    on_none: Literal["placeholder", "reject"] = "reject"
+
+
+class PartOf(_Rule):
+    """An object whose records have no row of their own but count in another's, e.g. a payment in its invoice's.
+
+    Attributes:
+        object: The other object.
+        from_: The field with its id.
+    """
+
+    object: StrictStr
+    from_: StrictStr = Field(alias="from", min_length=1)
+
+
+class Skip(_Rule):
+    """Records that are left out.
+
+    Attributes:
+        without: Those in which this field is empty.
+        where, is_: Those in which the field `where` has one of these values; upper and lower case don't count.
+        because: Why, for the report.
+    """
+
+    without: StrictStr | None = Field(default=None, min_length=1)
+    where: StrictStr | None = Field(default=None, min_length=1)
+    is_: tuple[StrictStr, ...] | None = Field(default=None, alias="is", min_length=1)
+    because: StrictStr = Field(min_length=1, max_length=80)
+
+
 class ObjectRule(_Rule):
     """How the records of one Visual Practice resource become rows of one Salesforce object.
 
     Attributes:
         resource: Visual Practice resource, e.g. `patients`.
         target: Salesforce object, e.g. `Contact`.
+        decide: The field with the e-mail of a member of staff: nothing is written, who owns their records is matched or decided.
+        same_as: Its records stand for those of another object.
+        part_of: Its records count in the rows of another object.
+        skip: Which records are left out.
         external_id: Column that holds the reference, e.g. `VP_Id__c`; it must be a unique external id in the org.
-        on_delete: What a delete in the source does to the row. `flag` sets `deleted_column` to the time of the delete.
+        on_delete: What a delete in the source does to the row. `flag` sets `deleted_column` to the time of the delete; `delete` deletes the row unless a person
+            has edited it or something hangs on it that would go along: then it is flagged, or without a `deleted_column` kept.
         deleted_column: A datetime column; empty again when the record comes back.
         columns: Salesforce column -> its rule. Neither `external_id` nor `deleted_column` is in it.
+        match: Columns which, all equal and none empty, say that a row without our external id is the same thing; None: such
+            rows are left alone.
+        on_ambiguous: What to do when several rows match.
     """
 
     resource: StrictStr
     target: StrictStr = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    external_id: StrictStr = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    on_delete: Literal["delete", "flag", "keep"]
+    external_id: StrictStr = Field(default="", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    on_delete: Literal["delete", "flag", "keep"] = "keep"
     deleted_column: StrictStr | None = None
-    columns: dict[str, Column] = Field(min_length=1)
+    columns: dict[str, Column] = Field(default_factory=dict)
+    decide: StrictStr | None = Field(default=None, min_length=1)
+    same_as: SameAs | None = None
+    part_of: PartOf | None = None
+    skip: tuple[Skip, ...] = ()
+    match: tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
+    on_ambiguous: Literal["hold"] = "hold"
+
+    @property
+    def kind(self) -> ObjectKind:
+        """What its records become: rows, owners, others' stand-ins, or parts of others' rows."""
+        if self.decide is not None:
+            return "owner"
+        return "same_as" if self.same_as is not None else "part_of" if self.part_of is not None else "row"
 
 
 class Placeholder(_Rule):
@@ -106,11 +180,11 @@ class Placeholder(_Rule):
 
     Attributes:
         reference: Its reference, e.g. `practice:~unassigned`; the `~` keeps it apart from every real id.
-        columns: Salesforce column -> fixed text.
+        columns: Salesforce column -> fixed text; none for an owner, who is decided and not written.
     """
 
     reference: StrictStr
-    columns: dict[str, StrictStr] = Field(min_length=1)
+    columns: dict[str, StrictStr] = Field(default_factory=dict)
 
 
 class MapDocument(_Rule):
@@ -139,6 +213,33 @@ class MapDocument(_Rule):
             except (ZoneInfoNotFoundError, OSError):  # OSError: the name of a folder of zones
                 raise ValueError("no zone") from None
         return name
+
+    @property
+    def rows(self) -> dict[str, ObjectRule]:
+        """The objects whose records have rows of their own."""
+        return {name: rule for name, rule in self.objects.items() if rule.kind == "row"}
+
+    @property
+    def parts(self) -> dict[str, list[str]]:
+        """Object -> the objects whose records count in its rows."""
+        found: dict[str, list[str]] = {}
+        for name, rule in self.objects.items():
+            if rule.part_of is not None:
+                found.setdefault(rule.part_of.object, []).append(name)
+        return found
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """The objects that own records: users, and those who stand for them."""
+        return frozenset(name for name, rule in self.objects.items() if rule.kind in {"owner", "same_as"})
+
+    def placeholder(self, name: str) -> Placeholder | None:
+        """What stands in for an absent record of an object; for one that stands for another, what stands in for that."""
+        found = self.placeholders.get(name)
+        rule = self.objects.get(name)
+        if found is None and rule is not None and rule.same_as is not None and rule.same_as.parent != name:
+            return self.placeholder(rule.same_as.parent)
+        return found
 
     @property
     def zone(self) -> ZoneInfo | None:

@@ -8,9 +8,11 @@ same rules; nothing here is shared with it.
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from mapping.entries import Entries
 from mapping.local_time import to_utc
 from mapping.rules import Column
 
@@ -46,6 +48,11 @@ _OFFSET_DATETIME: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII
 )
 _LOCAL_DATETIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?", re.ASCII)
+_AMOUNT: Final = re.compile(
+    r"(?P<sign>[+-]?)[$€£]?\s*(?P<whole>[0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?P<rest>\.[0-9]{1,18})?"
+)
+_CENT: Final = Decimal("0.01")
+_PATTERN: Final = re.compile(r"[/X]{1,288}")
 _MINUTES: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "yes", "y", "1", "x", "on"), True),
@@ -74,8 +81,12 @@ def compile_step(name: str, column: Column, zone: ZoneInfo | None = None) -> Ste
         step = _join(name, column)
     elif column.values is not None:
         step = _checked(name, column, _value_map(name, column))
+    elif column.each is not None:
+        step = _entries(name, column)
     elif column.as_ == "text":
         step = _text(name, column)
+    elif column.as_ == "day":
+        step = _checked(name, column, _day(name, column, zone))
     elif column.as_ == "datetime":
         step = (
             _checked(name, column, _datetime(name, column, zone))
@@ -88,9 +99,12 @@ def compile_step(name: str, column: Column, zone: ZoneInfo | None = None) -> Ste
         return _required(name, step)
     if column.default is not None:
         return _defaulted(name, step, column.default)
-    if column.as_ == "boolean" and column.values is None:
-        return _no_is_false(step)
-    return step
+    of_checkbox = (
+        column.as_ == "boolean"
+        if column.values is None
+        else all(value.__class__ is bool for value in column.values.values())
+    )
+    return _no_is_false(step) if of_checkbox else step
 
 
 def _cleaned(text: str, column: str, notes: list[Note]) -> str:
@@ -150,6 +164,28 @@ def _join(name: str, column: Column) -> Step:
             return None
         joined = separator.join(parts)
         return joined if len(joined) <= limit else _shortened(joined, limit, name, notes, cut=cut)
+
+    return step
+
+
+def _entries(name: str, column: Column) -> Step:
+    """The entries of a list as one text."""
+    source = column.from_ or ""
+    entries = Entries(column, _SEPARATORS[column.with_])
+    refusal = _refusal(name, column, "INVALID_LIST")
+    limit = column.max or _NO_LIMIT
+    cut = column.too_long == "truncate"
+
+    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        given = fields.get(source)
+        if not given or not given.strip():
+            return None
+        text = entries.text(given)
+        if text is None:
+            notes.append(refusal)
+            return None
+        text = _cleaned(text, name, notes).strip()
+        return (text or None) if len(text) <= limit else _shortened(text, limit, name, notes, cut=cut)
 
     return step
 
@@ -262,10 +298,33 @@ def _datetime(name: str, column: Column, zone: ZoneInfo | None) -> _Check:
     return check
 
 
+def _day(name: str, column: Column, zone: ZoneInfo | None) -> _Check:
+    """The day of a time by the practice's clock, by UTC's without one; a mere day is itself."""
+    read = _moment(name, column, zone)
+    of_day = _date(name, column)
+
+    def check(text: str, notes: list[Note]) -> Value:
+        if len(text) == 10:
+            return of_day(text, notes)
+        moment = read(text, notes)
+        if moment is None:
+            return None
+        return f"{moment.astimezone(zone) if zone is not None else moment:%Y-%m-%d}"
+
+    return check
+
+
+def _minutes(text: str) -> int | None:
+    """Minutes from a number, or from a pattern of signs that stand for five minutes each (Open Dental's `//XXXX//`)."""
+    if _PATTERN.fullmatch(text) is not None:
+        return 5 * len(text)
+    return int(text) if _MINUTES.fullmatch(text) is not None else None
+
+
 def _later(name: str, column: Column, zone: ZoneInfo | None) -> Step:
     """A time and so many minutes: an end from a start and a duration."""
     read = _moment(name, column, zone)
-    begins, lasts = column.from_ or "", column.plus_minutes or ""
+    begins, lasts, other = column.from_ or "", column.plus_minutes or "", column.else_from
     missing = _refusal(name, column, "DURATION_MISSING")
     invalid = _refusal(name, column, "INVALID_DURATION")
 
@@ -274,11 +333,15 @@ def _later(name: str, column: Column, zone: ZoneInfo | None) -> Step:
         moment = read(text, notes) if text else None
         if moment is None:
             return None
-        minutes = _cleaned(fields.get(lasts) or "", name, notes).strip()
-        if _MINUTES.fullmatch(minutes) is None:
-            notes.append(invalid if minutes else missing)
+        lasting = _cleaned(fields.get(lasts) or "", name, notes).strip()
+        if not lasting and other is not None and (ends := _cleaned(fields.get(other) or "", name, notes).strip()):
+            moment = read(ends, notes)
+            return None if moment is None else _stored(moment)
+        minutes = _minutes(lasting)
+        if minutes is None:
+            notes.append(invalid if lasting else missing)
             return None
-        end = moment + timedelta(minutes=int(minutes))
+        end = moment + timedelta(minutes=minutes)
         if end.year > 4000:
             notes.append(invalid)
             return None
@@ -311,6 +374,26 @@ def _number(name: str, column: Column) -> _Check:
     return check
 
 
+def _money(name: str, column: Column) -> _Check:
+    """An amount: a sign or brackets, a currency sign and commas between thousands may be there; kept to the cent."""
+    refusal = _refusal(name, column, "INVALID_AMOUNT")
+    rounded = Note(name, "AMOUNT_ROUNDED", refused=False)
+
+    def check(text: str, notes: list[Note]) -> Value:
+        bare = text[1:-1].strip() if text[0] == "(" and text[-1] == ")" else text
+        found = _AMOUNT.fullmatch(bare)
+        if found is None or (bare is not text and found["sign"]):
+            notes.append(refusal)
+            return None
+        exact = Decimal(found["whole"].replace(",", "") + (found["rest"] or ""))
+        amount = exact.quantize(_CENT, ROUND_HALF_UP)
+        if amount != exact:
+            notes.append(rounded)
+        return -float(amount) if bare is not text or found["sign"] == "-" else float(amount)
+
+    return check
+
+
 def _boolean(name: str, column: Column) -> _Check:
     refusal = _refusal(name, column, "INVALID_BOOLEAN")
 
@@ -328,6 +411,7 @@ _CHECKS: Final[dict[str, Callable[[str, Column], _Check]]] = {
     "date": _date,
     "integer": _integer,
     "number": _number,
+    "money": _money,
     "boolean": _boolean,
 }
 _NOT_THERE: Final = object()

@@ -56,6 +56,8 @@ class Broker:
         try:
             await self.admin.start()
             await self.consumer.start()
+            # aiokafka's `stop` waits for a task that, cancelled before it has begun, passes the cancellation on to whoever waits.
+            await asyncio.sleep(0)
         except (KafkaError, OSError) as error:
             await self.close()
             raise KafkaUnreachable(self.bootstrap) from error

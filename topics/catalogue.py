@@ -141,6 +141,11 @@ class Catalogue:
         return f"{self.prefix}owners"
 
     @property
+    def images(self) -> str:
+        """Rows of others as they were before we wrote them."""
+        return f"{self.prefix}images"
+
+    @property
     def audit(self) -> str:
         """Every operation."""
         return f"{self.prefix}audit"
@@ -184,7 +189,7 @@ class Catalogue:
         """Topics that the ledger reads from their start."""
         changes = (self.vp(name) for name in self.targets)
         journals = (self.bulk(name) for name in self.sobjects)
-        return (*changes, self.audit, self.rejects, *journals, self.control)
+        return (*changes, self.audit, self.images, self.rejects, *journals, self.control)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -218,8 +223,9 @@ class Catalogue:
         yield self._kept(self.sf(OWNER), reference, to_owners, ("map", "resolve", "cli"), ("owners",))
         for sobject in self.sobjects:
             yield self._kept(self.sf(sobject), reference, ("ready",), ("map", "resolve"), ("load",))
+        yield self._kept(self.images, reference, ("image",), ("load",), ("ledger", "rollback"))
         stages = ("extract", "map", "resolve", "owners", "load", "verify")
-        yield self._kept(self.audit, reference, ("operation",), stages, ("ledger", "verify"))
+        yield self._kept(self.audit, reference, ("operation",), (*stages, "rollback"), ("ledger", "verify"))
         yield self._kept(self.rejects, reference, ("reject",), stages, ("ledger", "replay"))
         yield self._kept(
             self.control, "cutover id", ("transition", "drift"), ("cli", "control", "extract"), ("ledger", "load")

@@ -201,7 +201,9 @@ def _packer(item: Entry) -> Callable[[Mapping[str, Any]], Mapping[str, Any]] | N
             return value if fields is None else {**value, "fields": (branch, fields)}
 
         return pack_change
-    return {"ready": _pack_ready, "waiting": _pack_waiting, "base": _pack_waiting}.get(item.message)
+    return {"ready": _pack_ready, "waiting": _pack_waiting, "base": _pack_waiting, "image": _pack_image}.get(
+        item.message
+    )
 
 
 def _pack_ready(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -212,6 +214,10 @@ def _pack_ready(value: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
+def _pack_image(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**value, "columns": orjson.dumps(value["columns"], option=SORTED)}
+
+
 def _pack_waiting(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**value, "row": _pack_ready(value["row"])}
 
@@ -219,6 +225,10 @@ def _pack_waiting(value: Mapping[str, Any]) -> Mapping[str, Any]:
 def _unpack_ready(value: dict[str, Any]) -> None:
     value["columns"] = columns_of(value["columns"])
     value["insert_only"] = columns_of(value["insert_only"])
+
+
+def _unpack_image(value: dict[str, Any]) -> None:
+    value["columns"] = columns_of(value["columns"])
 
 
 def _unpack_waiting(value: dict[str, Any]) -> None:
@@ -251,4 +261,5 @@ _UNPACKERS: Mapping[str, Callable[[dict[str, Any]], None]] = {
     "ready": _unpack_ready,
     "waiting": _unpack_waiting,
     "base": _unpack_waiting,
+    "image": _unpack_image,
 }

@@ -238,6 +238,21 @@ class BatchRows(TypedDict):
     rows: list[BatchRow]
 
 
+class Image(TypedDict):
+    """`image`: a row that somebody else made, as it was before we first wrote it."""
+
+    reference: str
+    object: str
+    sobject: str
+    row_id: str
+    version: str
+    run: str
+    at: int
+    modified_by: str | None
+    modstamp: str | None
+    columns: dict[str, Value]
+
+
 class Reject(TypedDict):
     """`reject`: an input that can't go on, untouched; its position is in the headers."""
 

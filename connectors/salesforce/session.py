@@ -247,6 +247,17 @@ class Salesforce:
                 return rows
             page = await self.json("GET", str(following), what="next page of a query", read=True)
 
+    async def user_id(self) -> str:
+        """The Salesforce id of the user that we are.
+
+        Raises:
+            ConnectorError: See `connectors.errors`.
+        """
+        answer = await self.json("GET", "/services/oauth2/userinfo", what="user info", read=True)
+        if not isinstance(answer, dict) or not isinstance(answer.get("user_id"), str):
+            raise BadAnswer(_SERVICE, "the user info has no user id")
+        return str(answer["user_id"])
+
     async def query_in(self, select: str, field: str, values: Iterable[str]) -> list[dict[str, Any]]:
         """All rows whose field is one of the values, in as many queries as the address limit needs.
 

@@ -47,6 +47,7 @@ class Writer:
         self._others = {
             catalogue.rejects: self._reject,
             catalogue.control: self._control,
+            catalogue.images: self._image,
             **{catalogue.bulk(name): self._journal for name in catalogue.sobjects},
         }
         self._touched: dict[tuple[str, str], Delivery] = {}
@@ -224,6 +225,17 @@ class Writer:
                 (
                     *(part.partition, record.offset, value["phase"], value["run"]),
                     *(value["map_hash"], value["by"], value["at"], value["detail"]),
+                ),
+            )
+
+    def _image(self, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
+        """Only where it lies: a ledger holds no values. The newest counts; nothing of ours was written before any of them."""
+        if (value := self._decode(part, record)) is not None:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    *(value["reference"], value["row_id"], part.topic, part.partition, record.offset),
+                    value["at"],
                 ),
             )
 

@@ -18,6 +18,11 @@ FINALITY: Mapping[str | None, int] = {None: 0, "held": 0, "superseded": 1}
 says `held` again about what has landed since. All other outcomes rank 2; of equals the later one counts."""
 
 CHECKS = frozenset({"verify", "mismatch"})
+NOTES = frozenset({"undo_keep"})
+"""Operations that say why nothing was done; they change no state."""
+
+LEAVES = frozenset({"skip", "undo_restore"})
+"""Operations besides deletes after which Salesforce has nothing of ours."""
 
 
 class Delivery:
@@ -27,6 +32,8 @@ class Delivery:
         source_version: Newest version seen in the source; None when only operations tell of it.
         version, outcome, what, code, detail, row_id, at: The newest outcome; outcome None after a release.
         loaded_version, loaded_at: What Salesforce has now; None when nothing, or no longer.
+        row_origin: Where the row came from: `foreign` when somebody else made it, `absent` when we did, None when nobody has told.
+        landed_source: Where the source record of what landed last lies: `topic/partition/offset`; None when it has none.
         verified_version, verified_at, verified_fields, mismatch: The newest check; `mismatch` names columns, by comma.
     """
 
@@ -34,6 +41,7 @@ class Delivery:
         "at",
         "code",
         "detail",
+        "landed_source",
         "loaded_at",
         "loaded_version",
         "mismatch",
@@ -42,6 +50,7 @@ class Delivery:
         "outcome",
         "reference",
         "row_id",
+        "row_origin",
         "sobject",
         "source_op",
         "source_version",
@@ -68,6 +77,8 @@ class Delivery:
         self.at = 0
         self.loaded_version: str | None = None
         self.loaded_at: int | None = None
+        self.row_origin: str | None = None
+        self.landed_source: str | None = None
         self.verified_version: str | None = None
         self.verified_at = 0
         self.verified_fields = 0
@@ -97,13 +108,18 @@ class Delivery:
         if operation["what"] in CHECKS:
             self._check(operation)
             return
+        if operation["what"] in NOTES:
+            return
         version, outcome = operation["version"], operation["outcome"]
+        if operation.get("origin") == "foreign" or (operation.get("origin") == "absent" and self.row_origin is None):
+            self.row_origin = operation["origin"]
         if operation["row_id"]:
             self.row_id = operation["row_id"]
         if outcome == "loaded" and (self.loaded_version is None or version > self.loaded_version):
             self.loaded_version, self.loaded_at = version, operation["at"]
+            self.landed_source = _place(operation["source"])
         elif (
-            (outcome == "deleted" or operation["what"] == "skip")
+            (outcome == "deleted" or operation["what"] in LEAVES)
             and self.loaded_version is not None
             and version >= self.loaded_version
         ):
@@ -143,12 +159,19 @@ class Delivery:
 FIELDS = (
     *("reference", "sobject", "object", "source_version", "source_op", "origin"),
     *("version", "outcome", "what", "code", "detail", "row_id", "at", "loaded_version", "loaded_at"),
+    *("row_origin", "landed_source"),
     *("verified_version", "verified_at", "verified_fields", "mismatch"),
 )
 """Columns of the table `deliveries` before `state`, in its order."""
 
 row = attrgetter(*FIELDS, "state")
 """A delivery as a row of the table."""
+
+
+def _place(source: Mapping[str, Any] | None) -> str | None:
+    if source is None or source["offset"] < 0:
+        return None
+    return f"{source['topic']}/{source['partition']}/{source['offset']}"
 
 
 def from_row(values: tuple[Any, ...]) -> Delivery:

@@ -110,6 +110,22 @@ class Reader:
             "GROUP BY object, code ORDER BY count DESC, object, code"
         )
 
+    def held_by_owner(self) -> dict[str, int]:
+        """How many records wait for each owner to be decided, those that wait for somebody who stands for them included."""
+        waiting: dict[str, int] = {}
+        above: dict[str, str] = {}
+        for row in self._connection.execute(
+            "SELECT detail, COUNT(*) AS count FROM deliveries WHERE state = 'held' AND code = 'OWNER_UNDECIDED' GROUP BY detail"
+        ):
+            waiting[row["detail"]] = row["count"]
+        for row in self._connection.execute(
+            "SELECT reference, detail FROM deliveries WHERE state = 'held' AND code = 'OWNER_UNDECIDED' AND sobject = 'User'"
+        ):
+            above[row["reference"]] = row["detail"]
+        for reference, owner in above.items():
+            waiting[owner] = waiting.get(owner, 0) + waiting.get(reference, 0)
+        return waiting
+
     def rejects(
         self, *, code: str | None = None, stage: str | None = None, reference: str | None = None, limit: int = 100
     ) -> list[Row]:
@@ -208,6 +224,63 @@ class Reader:
             "WHERE NOT :unfinished OR state NOT IN ('done', 'aborted') ORDER BY at LIMIT :limit",
             {"unfinished": unfinished, "limit": limit},
         )
+
+    def rows(self, sobject: str, *, origin: str, after: str = "", limit: int = 1000) -> list[Row]:
+        """Deliveries whose row in Salesforce has that origin, by reference.
+
+        Returns:
+            `reference object sobject row_id row_origin version source_version what outcome code landed_source`, and
+            `image_topic image_partition image_offset`: where the row's image lies, None when there is none.
+        """
+        return self._rows(
+            "SELECT d.reference, d.object, d.sobject, d.row_id, d.row_origin, d.version, d.source_version, d.what, "
+            "d.outcome, d.code, d.landed_source, i.topic AS image_topic, "
+            'i."partition" AS image_partition, i."offset" AS image_offset '
+            "FROM deliveries d LEFT JOIN images i ON i.reference = d.reference AND i.row_id = d.row_id "
+            "WHERE d.sobject = ? AND d.row_origin = ? AND d.row_id IS NOT NULL AND d.reference > ? "
+            "ORDER BY d.reference LIMIT ?",
+            (sobject, origin, after, limit),
+        )
+
+    def rows_of_unknown_origin(self, sobjects: Sequence[str]) -> list[Row]:
+        """Rows of these Salesforce objects whose landing did not say where they came from: `reference object sobject row_id version source_version`."""
+        return self._rows(
+            "SELECT reference, object, sobject, row_id, version, source_version FROM deliveries d "  # noqa: S608 - marks only
+            f"WHERE sobject IN ({','.join('?' * len(sobjects))}) AND row_id IS NOT NULL AND row_origin IS NULL "
+            "AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.row_id = d.row_id AND o.row_origin IS NOT NULL) "
+            "ORDER BY reference",
+            list(sobjects),
+        )
+
+    def owners_of_rows(self, row_ids: Sequence[str]) -> dict[str, str]:
+        """Of those Salesforce ids that we have written, the reference of each; at most 10,000 ids.
+
+        Of a row in which other records count it is the row's own.
+        """
+        marks = ",".join("?" * len(row_ids))
+        query = f"SELECT row_id, reference FROM deliveries WHERE row_id IN ({marks}) ORDER BY row_origin IS NOT NULL"  # noqa: S608
+        return {row["row_id"]: row["reference"] for row in self._connection.execute(query, row_ids)}
+
+    def counted_in(self, row_ids: Sequence[str]) -> list[Row]:
+        """Records that count in rows of others: `reference object sobject row_id version source_version`; at most 10,000 ids."""
+        marks = ",".join("?" * len(row_ids))
+        return self._rows(
+            "SELECT reference, object, sobject, row_id, version, source_version FROM deliveries "  # noqa: S608
+            f"WHERE row_id IN ({marks}) AND row_origin IS NULL",
+            list(row_ids),
+        )
+
+    def unsettled(self) -> Iterator[Row]:
+        """Deliveries whose newest version is not in Salesforce, or not as it should be: `reference object state code`.
+
+        Their state is `in_flight`, `held` or `rejected`; or it is another one and `code` is `MISMATCH`.
+        """
+        for row in self._connection.execute(
+            "SELECT reference, object, state, CASE WHEN state IN ('held', 'rejected') THEN code WHEN state <> 'in_flight' "
+            "THEN 'MISMATCH' END AS code FROM deliveries WHERE state IN ('in_flight', 'held', 'rejected') "
+            "OR (mismatch IS NOT NULL AND verified_version >= loaded_version) ORDER BY reference"
+        ):
+            yield dict(row)
 
     def phase(self) -> Row | None:
         """The newest transition: `phase run map_hash by at detail`; None before the first."""

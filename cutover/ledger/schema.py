@@ -19,13 +19,14 @@ CREATE TABLE deliveries (
     reference TEXT, sobject TEXT, object TEXT NOT NULL,
     source_version TEXT, source_op TEXT, origin TEXT,
     version TEXT, outcome TEXT, what TEXT, code TEXT, detail TEXT, row_id TEXT, at INTEGER NOT NULL DEFAULT 0,
-    loaded_version TEXT, loaded_at INTEGER,
+    loaded_version TEXT, loaded_at INTEGER, row_origin TEXT, landed_source TEXT,
     verified_version TEXT, verified_at INTEGER NOT NULL DEFAULT 0, verified_fields INTEGER NOT NULL DEFAULT 0, mismatch TEXT,
     state TEXT NOT NULL,
     PRIMARY KEY (reference, sobject)
 ) WITHOUT ROWID;
 CREATE INDEX held ON deliveries (code, object) WHERE state = 'held';
 CREATE INDEX rejected ON deliveries (code, object) WHERE state = 'rejected';
+CREATE INDEX by_row ON deliveries (row_id) WHERE row_id IS NOT NULL;
 CREATE INDEX mismatched ON deliveries (object) WHERE mismatch IS NOT NULL;
 
 CREATE TABLE counts (object TEXT, name TEXT, count INTEGER NOT NULL, PRIMARY KEY (object, name)) WITHOUT ROWID;
@@ -35,6 +36,11 @@ CREATE TABLE operations (
     reference TEXT, id TEXT, what TEXT NOT NULL, object TEXT, sobject TEXT, facet TEXT, version TEXT, run TEXT, row_id TEXT,
     outcome TEXT, code TEXT, detail TEXT, columns TEXT, at INTEGER NOT NULL,
     PRIMARY KEY (reference, id)
+) WITHOUT ROWID;
+
+CREATE TABLE images (
+    reference TEXT, row_id TEXT, topic TEXT NOT NULL, "partition" INTEGER NOT NULL, "offset" INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (reference, row_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE rejects (

@@ -52,6 +52,17 @@ def test_a_state_survives_being_stored() -> None:
     assert again.digests == {"owner": "d1", "insurance": "d2"}
 
 
+def test_a_row_that_was_taken_over_stays_known_as_such_until_it_is_gone() -> None:
+    state = RowState().after(row("patient:1", 1), "003A", created=True, adopted=True)
+    state = RowState.decode(state.after(row("patient:1", 2), "003A").encode())
+    assert state.adopted
+    assert not state.after(row("patient:1", 3, op="delete"), None).adopted
+
+
+def test_a_state_from_before_there_was_adoption_is_read() -> None:
+    assert RowState.decode(b'["003A",1,{"owner":"v"},{}]') == RowState("003A", 1, {"owner": "v"}, {}, adopted=False)
+
+
 def test_nothing_stored_is_an_empty_state() -> None:
     assert RowState.decode(None) == RowState()
     assert not has(RowState(), row("patient:1", 1))

@@ -105,7 +105,7 @@ async def test_a_census_asks_for_each_id_that_differs(
     listed = {"practices": {"7"}, "patients": {"1", "2", "3"}}
 
     async def list_ids(_: Any, object_: str) -> set[str]:
-        return listed[census.RESOURCES[object_]]
+        return listed.get(census.RESOURCES[object_], set())
 
     monkeypatch.setattr(census, "list_ids", list_ids)
     with_source = settings.model_copy(

@@ -1,3 +1,4 @@
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,9 +42,16 @@ def field(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+@cache
+def core_map() -> MapDocument:
+    """The default map's practices and patients."""
+    whole = default_map()
+    return whole.model_copy(update={"objects": {name: whole.objects[name] for name in ("practice", "patient")}})
+
+
 def org() -> dict[str, Any]:
     answer = {}
-    for rule in default_map().objects.values():
+    for rule in core_map().objects.values():
         names = [*rule.columns, rule.external_id, "VP_Deleted_At__c"]
         answer[rule.target] = {
             "createable": True,
@@ -62,7 +70,7 @@ def change(describes: dict[str, Any], sobject: str, which: str, **more: Any) -> 
 
 
 def serious(describes: dict[str, Any], document: MapDocument | None = None) -> list[Finding]:
-    return [finding for finding in check_map(document or default_map(), describes) if finding.severity != "info"]
+    return [finding for finding in check_map(document or core_map(), describes) if finding.severity != "info"]
 
 
 def test_an_org_with_every_column_has_nothing_serious():
@@ -70,7 +78,7 @@ def test_an_org_with_every_column_has_nothing_serious():
 
 
 def test_source_fields_that_go_nowhere_are_said():
-    told = [f.message for f in check_map(default_map(), org()) if f.code == "SOURCE_FIELD_UNUSED"]
+    told = [f.message for f in check_map(core_map(), org()) if f.code == "SOURCE_FIELD_UNUSED"]
     assert told == ["the source field provider_id goes nowhere"]
 
 
@@ -117,8 +125,18 @@ def test_a_column_the_org_requires_must_be_mapped():
 
 def test_insert_only_columns_come_from_the_org():
     describes = change(org(), "Contact", "AccountId", updateable=False)
-    assert insert_only_columns(default_map(), describes) == {
+    assert insert_only_columns(core_map(), describes) == {
         "practice": frozenset(),
         "patient": frozenset({"AccountId"}),
     }
     assert serious(describes) == []
+
+
+def test_a_column_to_match_by_must_be_one_that_the_org_can_search():
+    document = default_map()
+    patient = document.objects["patient"].model_copy(update={"match": ("Description",)})
+    matching = document.model_copy(update={"objects": {**document.objects, "patient": patient}})
+    describes = org()
+    assert not serious(describes, matching)
+    change(describes, "Contact", "Description", filterable=False)
+    assert [(found.column, found.code) for found in serious(describes, matching)] == [("Description", "NOT_FILTERABLE")]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping.document import MapErrors, default_map, default_map_text, load_map
+from topics.catalogue import TARGETS
 
 GOOD = """\
 map: 1
@@ -33,8 +34,12 @@ def only_error(text: str, line: int) -> str:
     return f"{found[0][1]} ({found[0][2]})"
 
 
-def test_the_default_map_is_valid_and_has_both_objects():
-    assert set(default_map().objects) == {"practice", "patient"}
+def test_the_default_map_is_valid_and_knows_what_its_objects_become():
+    document = default_map()
+    assert list(document.rows) == ["practice", "referring_physician", "patient", "appointment", "invoice"]
+    assert document.owners == {"user", "provider"}
+    assert document.parts == {"invoice": ["payment"]}
+    assert {name: rule.target for name, rule in document.objects.items()} == dict(TARGETS)
 
 
 def test_the_hash_ignores_comments_layout_order_and_spelled_out_defaults():
@@ -86,6 +91,12 @@ def test_the_default_map_keeps_its_hash_over_processes():
             10,
             "no placeholder for `practice`",
         ),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Nmae]", 9, "`match` names `Nmae`, which is no column"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: []", 9, "`match` is empty"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Name, Name]", 9, "names a column twice"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: Name", 9, "`match` can't be read"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Name]\n    on_ambiguous: guess", 10, "'hold'"),
+        ("    on_delete: keep", "    on_delete: keep\n    on_ambiguous: hold", 9, "`on_ambiguous` needs `match`"),
         ("Name: {", "1Name: {", 10, "no Salesforce column name"),
         ("Name: {", "vp_id__C: {", 10, "same column as `external_id`"),
         ("map: 1", "map: 2", 1, "it is one of: 1"),
@@ -183,3 +194,28 @@ def test_a_damaged_map_loads_or_is_refused_and_never_crashes(seed: int, wounds: 
                 lines[place] = lines[place][:cut] + dice.choice("{}[]:,#'\"&*!|>%@~ -?") + lines[place][cut:]
     with contextlib.suppress(MapErrors):
         load_map("\n".join(lines), "damaged")
+
+
+MATCH = """\
+    match: [{names}]
+    columns:
+      Kind: {{constant: x}}
+      Since: {{from: created_at, as: datetime}}
+      ParentId: {{parent: practice, from: parent_id}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("Kind, Name", "`Kind` says nothing about the record"),
+        ("Since", "`match` needs a column that rows can be looked for by"),
+        ("Since, ParentId", ""),
+    ],
+)
+def test_rows_match_by_what_tells_records_apart_and_can_be_looked_for(names: str, words: str) -> None:
+    text = GOOD.replace("    columns:\n", MATCH.format(names=names))
+    if words:
+        assert words in only_error(text, 9)
+    else:
+        assert load_map(text, "a").objects["practice"].match == ("Since", "ParentId")

@@ -33,7 +33,7 @@ def test_a_row_has_its_reference_tag_and_run():
 
 def test_every_column_of_the_map_is_in_the_row_even_when_empty():
     mapped = patient()
-    wanted = {*default_map().objects["patient"].columns, "VP_Id__c"}
+    wanted = {*default_map().objects["patient"].columns, "VP_Id__c", "VP_Deleted_At__c"}
     assert {*mapped.columns, *(reference.column for reference in mapped.references)} == wanted
     assert mapped.columns["FirstName"] is None
 
@@ -198,7 +198,7 @@ def test_a_row_that_comes_back_loses_its_deleted_flag():
     flagged = PRACTICE.flag("5", "2026-01-02T03:04:05.000Z", "r2")
     assert flagged == {"VP_Id__c": "practice:5", "VP_Deleted_At__c": "2026-01-02T03:04:05.000Z", "VP_Run_Id__c": "r2"}
     with pytest.raises(ValueError, match="isn't flagged"):
-        PATIENT.flag("5", "2026-01-02T03:04:05.000Z", "r")
+        compile_plan(default_map(), "user").flag("5", "2026-01-02T03:04:05.000Z", "r")
 
 
 def test_the_placeholder_is_a_whole_row():

@@ -14,11 +14,15 @@ from typing import Any, TextIO
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from agents.ownership import FALLBACK
 from cutover import phase
+from cutover.census import RESOURCES
 from cutover.chosen_map import read_map
+from cutover.owners import decide
 from cutover.settings import CutoverSettings, KafkaSettings, Settings
 from cutover.supervise import PARENT
 from sandbox.process import SandboxProcess
+from tests.pipeline import visits
 from tests.pipeline.practice import Org, Practice, check_equal
 from tests.transport.waiting import eventually
 from topics import provision
@@ -53,8 +57,9 @@ class Pipeline:
     ) -> None:
         self.directory = directory
         self.practice, self.org = Practice(sandbox), Org(sandbox)
+        chosen = environment.get("CARRYOVER_CUTOVER__MAP")
         self.settings = Settings(
-            cutover=CutoverSettings(data_dir=directory / "data"),
+            cutover=CutoverSettings(data_dir=directory / "data", map=Path(chosen) if chosen else None),
             kafka=KafkaSettings(bootstrap=bootstrap, prefix=prefix, partitions=partitions),
         )
         self.catalogue = self.settings.catalogue
@@ -82,9 +87,12 @@ class Pipeline:
 
     # -- processes ---------------------------------------------------------------------------------------------------------
 
-    async def begin(self) -> None:
-        """Makes the topics and begins the snapshot."""
+    async def begin(self, *, fallback: bool = True) -> None:
+        """Makes the topics, says who owns what belongs to nobody with a login (``fallback``), and begins the snapshot."""
         await provision.apply(self.settings.kafka.bootstrap, self.catalogue)
+        if fallback:
+            users = await asyncio.to_thread(self.org.users)
+            await decide(self.settings, read_map(self.settings)[0], CODEC, FALLBACK, users[visits.FALLBACK])
         await phase.begin(self.settings, CODEC, read_map(self.settings)[1])
 
     def start(self, stage: str, **environment: str) -> subprocess.Popen[str]:
@@ -114,6 +122,24 @@ class Pipeline:
         )
         self.processes[name] = process
         return process
+
+    async def carryover(self, *arguments: str, **environment: str) -> tuple[int, Any]:
+        """Runs a command with --json; returns its exit code and what it printed, None when it died before."""
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "cutover.cli", *arguments, "--json"],
+            env=os.environ | self.environment | environment | {PARENT: str(os.getpid())},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=110,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, json.loads(done.stdout) if done.stdout else None
+
+    def begin_command(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Starts a command that is to be killed; it logs to a file of that name."""
+        return self._run(name, list(arguments), environment)
 
     async def ended(self, name: str) -> int:
         """The exit code of a process that ends by itself."""
@@ -201,7 +227,9 @@ class Pipeline:
             status = await self.status()
             counts: dict[str, Any] = status["objects"]
             dump = await asyncio.to_thread(self.practice.dump)
-            for object_, plural in (("practice", "practices"), ("patient", "patients")):
+            for object_, plural in RESOURCES.items():
+                if object_ not in counts and not dump[plural]:
+                    continue
                 count, checked = counts[object_], status["verification"][object_]
                 assert count["in_flight"] == 0, f"{object_}: {count}"
                 assert count["conserved"], f"{object_}: {count}"

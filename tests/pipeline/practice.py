@@ -11,10 +11,12 @@ from typing import Any, TypeAlias
 import httpx
 
 from sandbox.process import SandboxProcess
+from tests.pipeline.visits import check_bills, check_visits
 
 Record: TypeAlias = dict[str, Any]
 
 STAND_IN = "practice:~unassigned"
+MOVED = ("Account", "Contact", "Event", "Opportunity")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 TEXTS = {
     "last_name": ("LastName", 80),
@@ -79,19 +81,44 @@ class Org:
 
     def __init__(self, sandbox: SandboxProcess) -> None:
         self.http = httpx.Client(base_url=f"{sandbox.salesforce['url']}/__admin", timeout=60)
+        self._rest = f"{sandbox.salesforce['url']}/services/data/v62.0"
+        self._token = sandbox.salesforce["access_token"]
 
     def dump(self) -> dict[str, list[Record]]:
-        """Accounts and contacts with everything, the deleted ones too."""
-        response = self.http.get("/dump", params={"sObjects": "Account,Contact"}).raise_for_status()
+        """Everything of the objects that are moved, the deleted ones too."""
+        response = self.http.get("/dump", params={"sObjects": ",".join(MOVED)}).raise_for_status()
         found: dict[str, list[Record]] = response.json()
         return found
 
     def rows(self, sobject: str) -> dict[str, Record]:
         """The live rows that are ours, by external id; fails when one is there twice."""
-        live = [row for row in self.dump()[sobject] if not row.get("IsDeleted") and row.get("VP_Id__c")]
-        found = {row["VP_Id__c"]: row for row in live}
-        assert len(found) == len(live), "an external id is there twice"
-        return found
+        return ours(self.dump()[sobject])
+
+    def users(self) -> dict[str, str]:
+        """The active users who may own records: id by e-mail in lower case."""
+        found = self.http.get("/dump", params={"sObjects": "User"}).raise_for_status().json()["User"]
+        return {row["Email"].lower(): row["Id"] for row in found if row["IsActive"] and row["UserType"] == "Standard"}
+
+    def make_user(self, first: str, last: str, email: str) -> str:
+        """A new active user, as an administrator makes one; returns the id."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        found = httpx.get(f"{self._rest}/query", params={"q": "SELECT Id FROM Profile LIMIT 1"}, headers=headers).json()
+        body = {
+            "FirstName": first,
+            "LastName": last,
+            "Email": email,
+            "Username": email,
+            "Alias": last[:8],
+            "IsActive": True,
+            "ProfileId": found["records"][0]["Id"],
+            "TimeZoneSidKey": "America/New_York",
+            "LocaleSidKey": "en_US",
+            "EmailEncodingKey": "UTF-8",
+            "LanguageLocaleKey": "en_US",
+        }
+        made = httpx.post(f"{self._rest}/sobjects/User", json=body, headers=headers)
+        assert made.is_success, made.text
+        return str(made.json()["id"])
 
     def fault(self, **fault: Any) -> None:
         self.http.post("/faults", json=fault).raise_for_status()
@@ -124,31 +151,71 @@ def refusable(patient: Record) -> bool:
     return values["last_name"] is None or any(len(values[n] or "") > most for n, (_, most) in TEXTS.items())
 
 
+def ours(rows: list[Record]) -> dict[str, Record]:
+    """The live rows that are ours, by external id; fails when one is there twice."""
+    live = [row for row in rows if not row.get("IsDeleted") and row.get("VP_Id__c")]
+    found = {row["VP_Id__c"]: row for row in live}
+    assert len(found) == len(live), "an external id is there twice"
+    return found
+
+
 def check_equal(practice: Practice, org: Org) -> None:
-    """Fails unless the org holds what the practice does: every patient and practice once, with its values and its links, and no other."""
-    source, accounts, contacts = practice.dump(), org.rows("Account"), org.rows("Contact")
-    reference_of = {row["Id"]: reference for reference, row in accounts.items()}
-    live = {f"practice:{record['id']}": record for record in present(source, "practices")}
-    deleted = {f"practice:{record['id']}" for record in source["practices_deleted"]}
-    assert live.keys() <= accounts.keys(), f"missing {sorted(live.keys() - accounts.keys())}"
-    assert accounts.keys() <= live.keys() | deleted | {STAND_IN}
-    for reference, record in live.items():
-        row = accounts[reference]
-        assert row["Name"] == tidy(record["name"])
-        assert row.get("VP_Deleted_At__c") is None, f"{reference} is flagged as deleted"
-        parent = record["parent_id"]
-        assert reference_of.get(row.get("ParentId")) == (f"practice:{parent}" if parent else None)
-    for reference in deleted & accounts.keys():
-        assert accounts[reference].get("VP_Deleted_At__c"), f"{reference} is not flagged as deleted"
+    """Fails unless the org holds what the practice does: every record once, with its values and its links, and no other."""
+    source, dump = practice.dump(), org.dump()
+    accounts, contacts = ours(dump["Account"]), ours(dump["Contact"])
+    reference_of = {row["Id"]: reference for reference, row in (*accounts.items(), *contacts.items())}
+    _check_accounts(source, accounts, reference_of)
     wanted = {f"patient:{record['id']}": record for record in present(source, "patients") if not refusable(record)}
     assert wanted.keys() <= contacts.keys(), f"missing {sorted(wanted.keys() - contacts.keys())[:10]}"
     extra = contacts.keys() - wanted.keys() - {f"patient:{record['id']}" for record in present(source, "patients")}
-    assert not extra, f"not in the source: {sorted(extra)[:10]}"
+    left = {reference for reference in extra if not contacts[reference].get("VP_Deleted_At__c")}
+    assert not left, f"neither in the source nor flagged: {sorted(left)[:10]}"
     for reference, record in wanted.items():
         row = contacts[reference]
+        assert row.get("VP_Deleted_At__c") is None, f"{reference} is flagged as deleted"
         for name, (column, _) in TEXTS.items():
             assert row.get(column) == tidy(record[name]), f"{column} of {reference}"
-        own = f"practice:{record['practice_id']}" if record["practice_id"] else None
-        assert reference_of.get(row.get("AccountId")) == (own if own in accounts else STAND_IN), (
-            f"Account of {reference}"
+        assert reference_of.get(row.get("AccountId") or "") == account_of(record, accounts), f"Account of {reference}"
+    check_visits(source, ours(dump["Event"]), reference_of, org.users())
+    check_bills(source, ours(dump["Opportunity"]), reference_of, org.users())
+
+
+def account_of(record: Record, accounts: dict[str, Record]) -> str:
+    """The reference of the account that a record belongs to."""
+    own = f"practice:{record['practice_id']}" if record["practice_id"] else None
+    return own if own in accounts else STAND_IN
+
+
+def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record], reference_of: dict[str, str]) -> None:
+    live = {f"practice:{record['id']}": record for record in present(source, "practices")}
+    deleted = {f"practice:{record['id']}" for record in source["practices_deleted"]}
+    physicians = {f"referring_physician:{one['id']}": one for one in source.get("referring-physicians", ())}
+    assert live.keys() <= accounts.keys(), f"missing {sorted(live.keys() - accounts.keys())}"
+    assert accounts.keys() - physicians.keys() <= live.keys() | deleted | {STAND_IN}
+    for reference, record in live.items():
+        row = accounts[reference]
+        assert row["Name"] == tidy(record["name"]), f"Name of {reference}"
+        assert row.get("VP_Deleted_At__c") is None, f"{reference} is flagged as deleted"
+        parent = record["parent_id"]
+        assert reference_of.get(row.get("ParentId") or "") == (f"practice:{parent}" if parent else None), (
+            f"ParentId of {reference}"
         )
+    for reference in deleted & accounts.keys():
+        assert accounts[reference].get("VP_Deleted_At__c"), f"{reference} is not flagged as deleted"
+    for reference, record in physicians.items():
+        row = accounts[reference]
+        assert row["Name"] == f"{record['title']} {record['first_name']} {record['last_name']}", f"Name of {reference}"
+        assert row["Referring_Physician__c"], f"Referring_Physician__c of {reference}"
+
+
+DESK = {
+    "edits": 6,
+    "creates": 3,
+    "deletes": 1,
+    "undeletes": 1,
+    "bookings": 2,
+    "cancellations": 1,
+    "visits": 2,
+    "payments": 2,
+}
+"""What people at the desk do at a time while a long test runs (`Practice.mutate`); `check_equal` must know all that it touches."""

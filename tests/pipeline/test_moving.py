@@ -47,19 +47,34 @@ async def test_what_the_desk_does_arrives(moved: Pipeline) -> None:
     await moved.conserved()
 
 
-async def test_a_deleted_patient_leaves_and_an_undeleted_one_comes_back(moved: Pipeline) -> None:
-    moved.practice.put("patient", {"id": "710001", "last_name": "Leaves", "practice_id": "1"})
+VISIT = {
+    "appointment_type": "Check-up",
+    "starts_at": "2026-05-04T09:00:00Z",
+    "duration_minutes": 30,
+    "status": "booked",
+    "patient_id": "710001",
+    "provider_id": "1",
+    "practice_id": "1",
+}
+
+
+async def test_a_deleted_visit_leaves_and_an_undeleted_one_comes_back(moved: Pipeline) -> None:
+    moved.practice.put("patient", {"id": "710001", "last_name": "Stays", "practice_id": "1"})
+    moved.practice.put("appointment", {"id": "711001", **VISIT})
     await moved.equal()
-    first = moved.org.rows("Contact")["patient:710001"]["Id"]
-    moved.practice.delete("patient", "710001")
+    first = moved.org.rows("Event")["appointment:711001"]["Id"]
+    moved.practice.delete("appointment", "711001")
+
+    async def gone() -> bool:
+        return "appointment:711001" not in moved.org.rows("Event")
+
+    await eventually(gone)
+    moved.practice.undelete("appointment", "711001")
     await moved.equal()
-    assert "patient:710001" not in moved.org.rows("Contact")
-    moved.practice.undelete("patient", "710001")
-    await moved.equal()
-    assert moved.org.rows("Contact")["patient:710001"]["Id"] != first
+    assert moved.org.rows("Event")["appointment:711001"]["Id"] != first
 
     async def told() -> bool:
-        outcomes = [one["outcome"] for one in await moved.operations("patient:710001") if one["outcome"]]
+        outcomes = [one["outcome"] for one in await moved.operations("appointment:711001") if one["outcome"]]
         # Read within the second of the change and again after it, each is said twice.
         assert [outcome for outcome, _ in groupby(outcomes)] == ["loaded", "deleted", "loaded"]
         return True
@@ -82,6 +97,61 @@ async def test_a_deleted_practice_is_flagged_and_its_patients_stay(moved: Pipeli
     assert moved.org.rows("Contact")["patient:720001"]["AccountId"] == account
     moved.practice.undelete("practice", "8001")
     await moved.equal()
+
+
+async def test_a_deleted_patient_is_flagged_and_keeps_the_visits_until_undeleted(moved: Pipeline) -> None:
+    moved.practice.put("patient", {"id": "712001", "last_name": "Flagged", "practice_id": "1"})
+    moved.practice.put("appointment", {"id": "712002", **VISIT, "patient_id": "712001"})
+    await moved.equal()
+    moved.practice.delete("patient", "712001")
+
+    async def flagged() -> bool:
+        return bool(moved.org.rows("Contact")["patient:712001"].get("VP_Deleted_At__c"))
+
+    await eventually(flagged)
+    assert "appointment:712002" in moved.org.rows("Event")
+    moved.practice.undelete("patient", "712001")
+    await moved.equal()
+
+
+async def test_a_visit_that_becomes_a_break_leaves_and_is_skipped_by_the_maps_rule(moved: Pipeline) -> None:
+    moved.practice.put("patient", {"id": "713001", "last_name": "Breaks", "practice_id": "1"})
+    moved.practice.put("appointment", {"id": "713002", **VISIT, "patient_id": "713001"})
+    await moved.equal()
+    moved.practice.put("appointment", {"id": "713002", "patient_id": None})
+
+    async def skipped() -> bool:
+        told = [(one["outcome"], one["detail"]) for one in await moved.operations("appointment:713002")]
+        return ("skipped", "a break and no visit") in told and "appointment:713002" not in moved.org.rows("Event")
+
+    await eventually(skipped)
+    await moved.conserved()
+
+
+async def test_payments_make_the_amount_and_move_from_bill_to_bill(moved: Pipeline) -> None:
+    bill = {
+        "number": "INV-9", "patient_id": "714001", "practice_id": "1", "provider_id": "1", "issue_date": "2026-01-05",
+        "status": "open", "total_amount": "90.00", "items": [],
+    }  # fmt: skip
+    moved.practice.put("patient", {"id": "714001", "last_name": "Pays", "practice_id": "1"})
+    moved.practice.put(
+        "payment", {"id": "714010", "invoice_id": "714002", "amount": "0.10", "paid_at": "2026-02-01T10:00:00Z"}
+    )
+    moved.practice.put("invoice", {"id": "714002", **bill}, {"id": "714003", **bill})
+    moved.practice.put(
+        "payment", {"id": "714011", "invoice_id": "714002", "amount": "0.20", "paid_at": "2026-03-01T10:00:00Z"}
+    )
+    await moved.equal()
+    assert moved.org.rows("Opportunity")["invoice:714002"]["Amount"] == 0.3
+    assert moved.org.rows("Opportunity")["invoice:714003"]["Amount"] == 90.0
+    moved.practice.put("payment", {"id": "714011", "invoice_id": "714003"})
+    await moved.equal()
+    moved.practice.delete("payment", "714010")
+    await moved.equal()
+    assert moved.org.rows("Opportunity")["invoice:714002"]["Amount"] == 90.0
+    moved.practice.undelete("payment", "714010")
+    await moved.equal()
+    await moved.conserved()
 
 
 async def test_a_patient_of_a_missing_practice_gets_the_stand_in_and_then_its_own(moved: Pipeline) -> None:
@@ -117,7 +187,7 @@ async def test_a_replay_of_everything_changes_nothing(moved: Pipeline) -> None:
     before = moved.org.dump()
     producer = AIOKafkaProducer(bootstrap_servers=moved.settings.kafka.bootstrap, linger_ms=10)
     await producer.start()
-    records = [record for name in ("practice", "patient") for record in await moved.records(moved.catalogue.vp(name))]
+    records = [record for name in moved.catalogue.targets for record in await moved.records(moved.catalogue.vp(name))]
     replay = moved.catalogue.replay
     sent = [await producer.send(replay, one.value, key=one.key, headers=list(one.headers)) for one in records]
     for future in sent:

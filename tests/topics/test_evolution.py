@@ -93,7 +93,7 @@ def test_every_field_says_whether_it_holds_patient_data() -> None:
     holding = {item.message for item in registry.published() if item.phi}
     staff = {"change.user", "change.provider"}
     changes = {item.message for item in registry.published() if item.message.startswith("change.")}
-    assert holding == {*changes, "waiting", "base", "member", "ready", "reject"}
+    assert holding == {*changes, "waiting", "base", "member", "ready", "image", "reject"}
     for item in registry.published():
         if item.message in staff:
             (fields,) = (field for field in item.schema["fields"] if field["name"] == "fields")

@@ -25,8 +25,35 @@ def custom_fields() -> dict[str, list[Field]]:
         custom("Preferred_Name__c", "Text", length=80),
         custom("Referral_Source__c", "Text", length=255),
     ]
-    account = [custom("NPI__c", "Text", length=20), custom("Tax_Id__c", "Text", length=32)]
-    return {"Account": both + account, "Contact": both + contact}
+    account = [
+        custom("NPI__c", "Text", length=20),
+        custom("Tax_Id__c", "Text", length=32),
+        custom("Referring_Physician__c", "Checkbox"),
+    ]
+    event = [
+        custom("Appointment_Status__c", "Text", length=80),
+        custom("Cancelled__c", "Checkbox"),
+        custom("Cancelled_At__c", "DateTime"),
+        custom("Cancellation_Reason__c", "Text", length=80),
+        custom("Cancellation_Note__c", "Text", length=255),
+        custom("Did_Not_Arrive__c", "Checkbox"),
+        custom("Patient_Arrived__c", "Checkbox"),
+    ]
+    opportunity = [
+        custom("Invoice_Number__c", "Text", length=80),
+        custom("Payment_Status__c", "Text", length=80),
+        custom("Issued_On__c", "Date"),
+        custom("Total_Amount__c", "Currency"),
+        custom("Balance__c", "Currency"),
+        custom("Procedure_Code__c", "Text", length=255),
+        custom("Line_Items__c", "LongTextArea", length=32000),
+    ]
+    return {
+        "Account": both + account,
+        "Contact": both + contact,
+        "Event": both + event,
+        "Opportunity": both + opportunity,
+    }
 
 
 def standard() -> Schema:

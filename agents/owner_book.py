@@ -1,0 +1,86 @@
+"""Who owns the records of each user of the source, as the `owners` topic says: read from its start, and followed.
+
+For the verifier, which has to know what was decided. A practice has a few hundred at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+from topics.codec import Codec, Undecodable
+from topics.messages import Owner
+
+log = logging.getLogger(__name__)
+
+
+class OwnerBook:
+    """Follows the decisions.
+
+    Arguments:
+        bootstrap: Kafka.
+        topic: the `owners` topic.
+        codec: the wire format.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, codec: Codec) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._codec = codec
+        self.entries: dict[str, Owner] = {}
+
+    def of(self, owner: str) -> str | None:
+        """The Salesforce id for an owner's reference; None while nobody is known, or the word of it has not come yet."""
+        found = self.entries.get(owner)
+        return None if found is None else found["sf_id"]
+
+    async def read(self) -> None:
+        """Reads what there is now.
+
+        Raises:
+            aiokafka.errors.KafkaError: no broker answers.
+        """
+        await self._read(follow=False)
+
+    async def follow(self) -> None:
+        """Reads the topic and goes on reading; runs until cancelled."""
+        while True:
+            try:
+                await self._read(follow=True)
+            except KafkaError as exc:
+                log.warning("the owners can't be read (%s); trying again", type(exc).__name__)
+                await asyncio.sleep(1)
+
+    async def _read(self, *, follow: bool) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        try:
+            await consumer._client.set_topics([self._topic])  # noqa: SLF001 - without a subscription nothing else makes it ask
+            numbers = consumer.partitions_for_topic(self._topic)
+            if not numbers:
+                raise UnknownTopicOrPartitionError  # a broker that has just started doesn't know its topics for a moment
+            tps = [TopicPartition(self._topic, number) for number in numbers]
+            consumer.assign(tps)
+            await consumer.seek_to_beginning(*tps)
+            ends = await consumer.end_offsets(tps)
+            while follow or any([await consumer.position(tp) < ends[tp] for tp in tps]):
+                for records in (await consumer.getmany(timeout_ms=300)).values():
+                    for record in records:
+                        self._take(record)
+        finally:
+            await consumer.stop()
+
+    def _take(self, record: Any) -> None:
+        try:
+            _, message = self._codec.decode(record.value, topic=self._topic, key=record.key)
+        except Undecodable as exc:
+            log.error("a message of the owners can't be read (%s); it is left out", exc.code)
+            return
+        owner = cast("Owner", message)
+        self.entries[owner["owner"]] = owner

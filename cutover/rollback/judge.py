@@ -1,0 +1,151 @@
+"""Decides what is to become of rows, from what the org holds at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from connectors.salesforce.collections import MOST_IDS, Collections
+from connectors.salesforce.session import Salesforce
+from cutover.ledger.read import Reader
+from cutover.rollback.children import Child, Children
+from cutover.rollback.values import Written
+from cutover.rollback.verdict import ROLLED_BACK, Row, Verdict
+
+_NAMED: Final = 10
+_EDITOR: Final = "LastModifiedById"
+
+
+class Judge:
+    """Decides for one org.
+
+    Args:
+        reader: The ledger.
+        salesforce: An open connection.
+        describes: By Salesforce object, its describe.
+        written: What we wrote.
+        children: What hangs on rows.
+        me: The Salesforce id of the user that loaded.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        salesforce: Salesforce,
+        describes: Mapping[str, Mapping[str, Any]],
+        written: Written,
+        children: Children,
+        me: str,
+    ) -> None:
+        self._reader = reader
+        self._collections = Collections(salesforce)
+        self._written = written
+        self._children = children
+        self._me = me
+        self._updateable = {
+            name: {field["name"] for field in describe["fields"] if field.get("updateable")}
+            for name, describe in describes.items()
+        }
+        self.settled: set[str] = set()
+        """Salesforce ids of rows that are deleted or restored, or would be: they hold nobody back. About 110 bytes each."""
+
+    async def restores(self, rows: Sequence[Row]) -> list[Verdict]:
+        """What is to become of rows that somebody else made: at most `MOST_IDS`, of one Salesforce object."""
+        open_, verdicts = _open(rows)
+        images = await self._written.images(open_)
+        stored = await self._stored(open_)
+        sources = await self._written.sources(open_)
+        for row in open_:
+            verdicts.append(self._restore(row, images.get(row["reference"]), stored[row["row_id"]], sources))
+        return verdicts
+
+    def _restore(
+        self, row: Row, image: dict[str, Any] | None, stored: dict[str, Any] | None, sources: Mapping[str, Any]
+    ) -> Verdict:
+        if stored is None:
+            return Verdict(row, "gone")
+        if image is None:
+            return Verdict(row, "keep", "NO_IMAGE")
+        values = {name: value for name, value in image.items() if name in self._updateable[row["sobject"]]}
+        if all(_nulled(stored.get(name)) == _nulled(value) for name, value in values.items()):
+            return Verdict(row, "restore")  # it is what it was: only to be noted
+        kept = self._edited(row, stored, sources)
+        return kept or Verdict(row, "restore", values=values)
+
+    async def deletes(self, rows: Sequence[Row]) -> list[Verdict]:
+        """What is to become of rows that we made: at most `MOST_IDS`, of one Salesforce object."""
+        open_, verdicts = _open(rows)
+        stored = await self._stored(open_)
+        sources = await self._written.sources(open_)
+        left: list[Row] = []
+        for row in open_:
+            found = stored[row["row_id"]]
+            if found is None:
+                verdicts.append(Verdict(row, "gone"))
+            elif kept := self._edited(row, found, sources):
+                verdicts.append(kept)
+            else:
+                left.append(row)
+        verdicts += await self._without_children(left)
+        return verdicts
+
+    async def _without_children(self, rows: Sequence[Row]) -> list[Verdict]:
+        if not rows:
+            return []
+        found = await self._children.of(rows[0]["sobject"], [row["row_id"] for row in rows])
+        ids = list({child.id for children in found.values() for child in children} - self.settled)
+        ours: dict[str, str] = {}
+        for start in range(0, len(ids), 10_000):
+            ours |= self._reader.owners_of_rows(ids[start : start + 10_000])
+        verdicts = []
+        for row in rows:
+            hanging = sorted({one.id for one in found.get(row["row_id"], ()) if self._stays(one, ours)})
+            if hanging:
+                named = ", ".join(hanging[:_NAMED])
+                verdicts.append(Verdict(row, "keep", "HAS_CHILDREN", named, tuple(hanging)))
+            else:
+                verdicts.append(Verdict(row, "delete"))
+        return verdicts
+
+    def _stays(self, child: Child, ours: Mapping[str, str]) -> bool:
+        """Whether a row that hangs on one of ours holds it back: all but those that Salesforce made beside ours when we wrote."""
+        return child.id not in self.settled and (child.id in ours or child.signed_by != frozenset({self._me}))
+
+    def _edited(self, row: Row, stored: dict[str, Any], sources: Mapping[str, Any]) -> Verdict | None:
+        editor = stored.get(_EDITOR)
+        if editor != self._me:
+            return Verdict(row, "keep", "EDITED", str(editor))
+        differing = self._written.differs(row, sources.get(row["reference"]), stored, self._parent_of)
+        if differing is None:
+            return Verdict(row, "keep", "NO_SOURCE")
+        return Verdict(row, "keep", "DIFFERS", ", ".join(differing)) if differing else None
+
+    def _parent_of(self, row_id: str) -> str | None:
+        return self._reader.owners_of_rows([row_id]).get(row_id)
+
+    async def _stored(self, rows: Sequence[Row]) -> dict[str, dict[str, Any] | None]:
+        """The rows as the org has them, by Salesforce id."""
+        found: dict[str, dict[str, Any] | None] = {}
+        for object_ in dict.fromkeys(row["object"] for row in rows):
+            ids = [row["row_id"] for row in rows if row["object"] == object_]
+            columns = [*self._written.columns(object_), _EDITOR]
+            for start in range(0, len(ids), MOST_IDS):
+                part = ids[start : start + MOST_IDS]
+                answer = await self._collections.retrieve(rows[0]["sobject"], part, columns)
+                found |= dict(zip(part, answer, strict=True))
+        return found
+
+
+def _nulled(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _open(rows: Sequence[Row]) -> tuple[list[Row], list[Verdict]]:
+    """Rows that are still to be decided about, and the verdicts of those that a former run has done or the loader has deleted."""
+    open_, verdicts = [], []
+    for row in rows:
+        if row["code"] == ROLLED_BACK:
+            verdicts.append(Verdict(row, "done"))
+        else:
+            open_.append(row)
+    return open_, verdicts

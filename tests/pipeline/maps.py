@@ -1,0 +1,37 @@
+"""Maps that tests write: the default one with a few lines changed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mapping.document import default_map_text
+
+_ENTRY = re.compile(r"^  (\w+):\n((?:    .*\n|\n)*)", re.MULTILINE)
+_FLAGGED = re.compile(r"    on_delete: flag.*\n    deleted_column: .*\n")
+
+
+def write_map(
+    directory: Path, *, only: tuple[str, ...] = (), match: str | None = None, deletes_patients: bool = False
+) -> Path:
+    """The default map.
+
+    Arguments:
+        directory: where it is written.
+        only: the objects that are kept; all without it.
+        match: columns that patients are recognised by, e.g. `Email, LastName`.
+        deletes_patients: rather than flag them.
+    """
+
+    def changed(entry: re.Match[str]) -> str:
+        name, body = entry[1], entry[2]
+        if name == "patient" and deletes_patients:
+            body, count = _FLAGGED.subn("    on_delete: delete\n", body)
+            assert count == 1
+        if name == "patient" and match is not None and "columns:" in body:
+            body = f"    match: [{match}]\n{body}"
+        return f"  {name}:\n{body}" if not only or name in only else ""
+
+    path = directory / "map.yaml"
+    path.write_text(_ENTRY.sub(changed, default_map_text()))
+    return path
