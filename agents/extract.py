@@ -33,6 +33,7 @@ STAGE: Final = "extract"
 _SAVE_SECONDS: Final = 1.0
 _PAUSE_MOST: Final = 30.0
 _LARGEST: Final = SOURCE_BYTES - 4096  # room for key, headers and the batch around the value
+_SETTLES: Final = timedelta(seconds=1)  # at most the overlap: what is not final yet has to be read again
 _NEVER: Final = Version(BEGINNING, closed=False).encode()
 
 
@@ -168,7 +169,7 @@ class Extraction:
         """Publishes records as upserts; returns when the last one was modified."""
         last: datetime | None = None
         read = self._readers[object_].read
-        now_second = server_time.replace(microsecond=0)
+        final_before = self._final_before(server_time)
         for record in records:
             try:
                 found = read(record)
@@ -176,13 +177,20 @@ class Extraction:
                 await self._unreadable(object_, run, record, exc)
                 continue
             last = found.modified.astimezone(UTC)
-            version = Version(last, closed=last < now_second).encode()
+            version = Version(last, closed=last < final_before).encode()
             if walk is not None and not walk.new(found.vp_id, version, last, deleted=False):
                 continue
             change = self._change("upsert", version, run, origin)
             change["fields"], change["custom"] = found.fields, found.custom
             await self._send(object_, found.vp_id, change)
         return last
+
+    def _final_before(self, server_time: datetime) -> datetime:
+        """What was modified before this will not change under the same stamp any more.
+
+        An answer is dated when it leaves; what it says was read up to a moment earlier, and changes are stamped a moment before they can be read.
+        """
+        return server_time.replace(microsecond=0) - min(_SETTLES, self.overlap)
 
     async def publish_deleted(
         self, object_: str, run: str, records: Sequence[Any], server_time: datetime, walk: _Walk
@@ -194,7 +202,7 @@ class Extraction:
                 await self._unreadable(object_, run, record, exc)
                 continue
             deleted_at = deleted_at.astimezone(UTC)
-            closed = deleted_at < server_time.replace(microsecond=0)
+            closed = deleted_at < self._final_before(server_time)
             version = Version(deleted_at, closed=closed, deleted=True).encode()
             if walk.new(vp_id, version, deleted_at, deleted=True):
                 await self._send(object_, vp_id, self._change("delete", version, run, "delta"))
