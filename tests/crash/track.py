@@ -47,6 +47,7 @@ class Track:
             partitions=1,
             CARRYOVER_KAFKA__SESSION_SECONDS="6",
             CARRYOVER_LOAD__BULK_FROM_ROWS="50" if way == "bulk" else "2000",
+            CARRYOVER_LOAD__IDLE_SECONDS="1.0",  # on a busy machine the rows take a while to come
             CARRYOVER_SOURCE__OVERLAP_SECONDS="6",
         )
         self.pipeline.practice, self.pipeline.org = self.practice, self.org
