@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 STAGE: Final = "extract"
 _PAUSE_MOST: Final = 30.0
 _SAID_AGAIN_SECONDS: Final = 60.0
+_SETTLES: Final = timedelta(seconds=1)  # at most the overlap: what is not final yet has to be read again
 _LARGEST: Final = SOURCE_BYTES - 4096  # room for key, headers and the batch around the value
 _NEVER: Final = Version(BEGINNING, closed=False).encode()
 
@@ -240,7 +241,7 @@ class Extraction:
                 last = time.instant(record["updated_at"])
                 continue
             last = found.modified
-            version = Version(last, closed=last < seen.earliest).encode()
+            version = Version(last, closed=last < self._final_before(seen)).encode()
             if walk is None or not walk.knows(found.vp_id, version, deleted=False):
                 fresh.append(Fresh(found, version))
         return fresh, last
@@ -254,6 +255,10 @@ class Extraction:
             change["fields"], change["custom"] = found.fields, found.custom
             await self._send(object_, found.vp_id, change)
 
+    def _final_before(self, seen: Span) -> datetime:
+        """What was modified before this will not change under the same stamp any more: changes are stamped a moment before they can be read."""
+        return seen.earliest - min(_SETTLES, self._overlap)
+
     async def publish_deleted(self, object_: str, run: str, records: Sequence[Any], seen: Span, walk: Walk) -> None:
         time = await self.client.time()
         for record in records:
@@ -264,7 +269,7 @@ class Extraction:
                 continue
             except Undecided:
                 continue  # met again
-            version = Version(deleted_at, closed=deleted_at < seen.earliest, deleted=True).encode()
+            version = Version(deleted_at, closed=deleted_at < self._final_before(seen), deleted=True).encode()
             if walk.new(vp_id, version, deleted_at, deleted=True):
                 await self._send(object_, vp_id, self._change("delete", version, run, "delta"))
 

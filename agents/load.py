@@ -270,7 +270,8 @@ class Load:
             return True
         if item.op != "upsert":
             return state.sf_id is None and recalled is None
-        return state.sf_id is not None and state.digests.get(item.layout.facet) == item.digest
+        # What a dead owner may have sent since is not in the digest.
+        return recalled is None and state.sf_id is not None and state.digests.get(item.layout.facet) == item.digest
 
     async def _settle_locally(self, assignment: Assignment, lane: Lane, members: Sequence[Member]) -> None:
         """Settles rows that need no call: applied before, equal to what is there, written by a recalled batch, or a delete of nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -41,13 +42,14 @@ def one(schedule: Schedule) -> bool:
     with TemporaryDirectory(prefix="carryover-chaos-") as directory, LocalKafka() as kafka:
         run = Run(schedule, kafka, Path(directory))
         seconds, error = asyncio.run(timed(run))
+        kept = KEPT / f"seed-{schedule.seed}"
+        if error is not None:
+            shutil.copytree(Path(directory) / "logs", kept, dirs_exist_ok=True)
     print(told(schedule, run, seconds, error), flush=True)
     if error is not None:
         traceback.print_exception(error)
-        kept = KEPT / f"seed-{schedule.seed}.log"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(run.said)
-        print(f"{schedule.command} runs it again; what the processes said is in {kept}:")
+        print("\n".join(run.evidence))
+        print(f"{schedule.command} runs it again; the logs of the processes are in {kept}. What went wrong:")
         print("\n".join(map(str, schedule.events)), flush=True)
     return error is None
 

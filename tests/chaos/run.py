@@ -17,6 +17,7 @@ from cutover.ledger.read import Reader
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.chaos.crew import Crew
+from tests.chaos.evidence import gathered
 from tests.chaos.schedule import Event, Schedule
 from tests.pipeline.pipeline import CODEC
 from tests.pipeline.practice import DESK
@@ -40,6 +41,7 @@ class Run:
     def __init__(self, schedule: Schedule, kafka: LocalKafka, directory: Path) -> None:
         self.schedule = schedule
         self.said = ""
+        self.evidence: list[str] = []
         self.ends = 0
         self.patients = 0
         self._kafka = kafka
@@ -66,6 +68,10 @@ class Run:
             )
             try:
                 await self._carry_out()
+            except Exception as exc:
+                with contextlib.suppress(Exception):
+                    self.evidence = await gathered(self._crew, exc)
+                raise
             finally:
                 self.ends = self._crew.ends.total()
                 self.said = self._crew.stop()

@@ -25,6 +25,7 @@ async def test_a_practice_arrives_whole_whatever_goes_wrong(own_kafka: LocalKafk
     run = Run(schedule, own_kafka, tmp_path)
     seconds, error = await timed(run)
     print(run.said)
+    print(*run.evidence, sep="\n")
     print(told(schedule, run, seconds, error))
     if error is not None:
         raise error

@@ -47,6 +47,7 @@ class Track:
             partitions=1,
             CARRYOVER_KAFKA__SESSION_SECONDS="6",
             CARRYOVER_LOAD__BULK_FROM_ROWS="50" if way == "bulk" else "2000",
+            CARRYOVER_LOAD__IDLE_SECONDS="1.0",  # on a busy machine the rows take a while to come
             CARRYOVER_SOURCE__OVERLAP_SECONDS="6",
         )
         self.pipeline.practice, self.pipeline.org = self.practice, self.org
@@ -114,7 +115,7 @@ class Track:
         loader = self.pipeline.processes["deliver"]
         if case.point != AT_RANDOM:
             self._arm(case.point)
-        self._put([{"id": one, "last_name": f"Born {one}", "practice_id": "1"} for one in created], ago=2)
+        self._put([{"id": one, "last_name": f"Born {one}", "practice_id": "1"} for one in created], ago=4)
         if case.point == AT_RANDOM:
             await asyncio.sleep(random.Random(case.number).uniform(0.0, _AT_MOST))
             loader.send_signal(signal.SIGKILL)
@@ -130,12 +131,12 @@ class Track:
     def _change_some(self, created: list[str]) -> None:
         """While nobody loads some rows change, and two go that nobody may have written yet."""
         changed = created[:_CHANGED]
-        self._put([{"id": one, "last_name": f"Changed {one}"} for one in changed], ago=1)
-        body = {"object": "patient", "delete": created[_CHANGED : _CHANGED + _DELETED], "at": _ago(1)}
+        self._put([{"id": one, "last_name": f"Changed {one}"} for one in changed], ago=3)
+        body = {"object": "patient", "delete": created[_CHANGED : _CHANGED + _DELETED], "at": _ago(3)}
         self.practice.http.post("/records", json=body).raise_for_status()
 
     def _put(self, records: list[dict[str, Any]], *, ago: int) -> None:
-        """Writes records that have had their second: none of them is read twice, and each fail point is hit as often as the case counts."""
+        """Writes records that are final, though new: none of them is read twice, and each fail point is hit as often as the case counts."""
         stamp = _ago(ago)
         self.practice.put("patient", *(record | {"updated_at": stamp} for record in records))
 
