@@ -1,4 +1,4 @@
-"""Whether a row may be deleted: not when a person has edited it since, nor when something hangs on it that Salesforce would delete along with it.
+"""Whether a row may be deleted: not when a person has edited it since, nor when something hangs on it that Salesforce would delete or unlink along with it.
 
 What the map says instead (a flag, or nothing) then happens. Not seen: what somebody hangs on a row between this look and the delete, and objects that the
 integration user may not query.
@@ -33,7 +33,7 @@ class Removal:
         self._salesforce = salesforce
         self._collections = Collections(salesforce)
         self._sobject = sobject
-        self._children = sorted(_cascading(describe.get("childRelationships", ())))
+        self._children = sorted(_hanging(describe.get("childRelationships", ())))
 
     async def obstacles(self, ids: Sequence[str]) -> dict[str, str]:
         """Why rows can't be deleted, by id; those that can, and those that are gone already, are not in it.
@@ -57,8 +57,8 @@ class Removal:
         return found
 
 
-def _cascading(relationships: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+def _hanging(relationships: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
     for one in relationships:
         child = str(one.get("childSObject"))
-        if one.get("cascadeDelete") and (child in _LOOKED_AT or child.endswith("__c")):
+        if one.get("field") and (child in _LOOKED_AT or child.endswith("__c")):
             yield child, str(one["field"])
