@@ -16,7 +16,19 @@ from connectors.salesforce.session import Salesforce
 EDITED: Final = "EDITED_IN_TARGET"
 HAS_CHILDREN: Final = "HAS_CHILDREN"
 
-_LOOKED_AT: Final = ("Account", "Asset", "Case", "Contact", "Contract", "Event", "Opportunity", "Task")
+_LOOKED_AT: Final = (
+    "Account",
+    "Asset",
+    "Case",
+    "Contact",
+    "Contract",
+    "Event",
+    "Opportunity",
+    "OpportunityLineItem",
+    "Order",
+    "Quote",
+    "Task",
+)
 """Standard objects whose records people make; custom ones are added. Histories, feeds, shares and links go with their record."""
 
 
