@@ -143,9 +143,9 @@ def test_topics_are_applied_then_checked_and_differences_have_their_own_code(
     monkeypatch.setenv("CARRYOVER_KAFKA__BOOTSTRAP", kafka.bootstrap)
     monkeypatch.setenv("CARRYOVER_KAFKA__PREFIX", topic_prefix)
     code, found = carryover.json("topics", "check")
-    assert (code, found["ok"], len(found["errors"])) == (outcome.DIFFERENT, False, 31)
-    assert len(carryover.json("topics", "apply")[1]["applied"]) == 31
-    assert carryover("topics", "apply")[1] == "All 31 topics are there.\n"
+    assert (code, found["ok"], len(found["errors"])) == (outcome.DIFFERENT, False, 32)
+    assert len(carryover.json("topics", "apply")[1]["applied"]) == 32
+    assert carryover("topics", "apply")[1] == "All 32 topics are there.\n"
     assert carryover("topics", "check")[0] == outcome.FINE
 
 
