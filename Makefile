@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := topics avro agents transport state connectors mapping cutover dashboard sandbox ops tests bench
 
-.PHONY: help setup test demo lint format chaos bench lock clean
+N ?= 20
+SECONDS ?= 20
+
+.PHONY: help setup test demo lint format faults crash chaos bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -40,8 +43,14 @@ format: $(STAMP)  ## Format the code, and fix what can be fixed without thinking
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
 
-chaos: $(STAMP)  ## The long runs that kill processes again and again
-	@$(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS)
+faults: $(STAMP)  ## The tests that kill processes, with every case of theirs
+	@CHAOS=1 $(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS)
+
+crash: $(STAMP)  ## Kill a loader at each step of a batch, and write what followed into docs/loading.md
+	@$(BIN)/python -m tests.crash $(ARGS)
+
+chaos: $(STAMP)  ## Break everything while people work, seed by seed (N=100, or one of them: SEED=17)
+	@$(BIN)/python -m tests.chaos --seeds $(N) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(STAMP)  ## Measure speed; results go to the terminal
 	@$(BIN)/python -m bench $(ARGS)

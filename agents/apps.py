@@ -68,7 +68,7 @@ class Setup:
         bulk_from_rows: see `agents.load.Load`.
         idle_seconds: see `agents.load.Load`.
         owners_again_seconds: see `agents.owners.Owners`.
-        overrides: Faust settings for tests.
+        overrides: further Faust settings.
     """
 
     bootstrap: str
@@ -158,7 +158,7 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
         parts.outputs,
         parts.table(names.state("extract"), names.extract),
         client,
-        {name: Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target) for name, rule in objects.items()},
+        {name: _source(rule) for name, rule in objects.items()},
         overlap=timedelta(seconds=setup.overlap_seconds),
         poll=timedelta(seconds=setup.poll_seconds),
     )
@@ -170,6 +170,11 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
     _register(app, "map", mapper, *sources, names.replay)
     _background(app, extraction.tick)
     return app
+
+
+def _source(rule: ObjectRule) -> Source:
+    needed = frozenset(field for column in rule.columns.values() for field in column.source_fields)
+    return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed)
 
 
 def resolve(setup: Setup) -> App:

@@ -1,6 +1,6 @@
 """The extract agent: pages of Visual Practice in, change records out, from the snapshot on and for ever.
 
-A task is state (`agents.cursor`) driven by time; messages only start it, or ask for a single record.
+A task is state (`agents.cursor`) driven by time; messages only start it, or ask for a single record. How it copes with what a source can do: docs/extract.md.
 """
 
 from __future__ import annotations
@@ -8,17 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-from agents.cursor import BEGINNING, Cursor, Seen, key_of
+from agents.archive import Archive
+from agents.cursor import BEGINNING, Cursor, key_of
+from agents.drift import Drifted, Watch
+from agents.lookups import Again, Lookups
 from agents.outputs import Outputs, now_ms, position_of, row_of
+from agents.shape import Shape
+from agents.walk import Walk
 from connectors.errors import ConnectorError
+from connectors.visual_practice.change import Change as Record
 from connectors.visual_practice.change import ChangeReader, RecordUnreadable
-from connectors.visual_practice.client import Page, VisualPractice
+from connectors.visual_practice.client import VisualPractice
+from connectors.visual_practice.source_time import Span, Undecided
 from state.table import StateTable
 from topics.catalogue import SOURCE_BYTES
 from topics.codec import Undecodable, Unencodable
@@ -30,19 +37,27 @@ from transport.chunk import Chunk
 log = logging.getLogger(__name__)
 
 STAGE: Final = "extract"
-_SAVE_SECONDS: Final = 1.0
 _PAUSE_MOST: Final = 30.0
+_SAID_AGAIN_SECONDS: Final = 60.0
 _LARGEST: Final = SOURCE_BYTES - 4096  # room for key, headers and the batch around the value
 _NEVER: Final = Version(BEGINNING, closed=False).encode()
 
 
 @dataclass(frozen=True)
 class Source:
-    """How one object is read: the resource's name in the API, its standard fields, and the Salesforce object it becomes."""
+    """How one object is read: the resource's name in the API, its standard fields, the Salesforce object it becomes, and the fields the map reads."""
 
     resource: str
     fields: Sequence[str]
     sobject: str
+    needed: frozenset[str] = field(default_factory=frozenset)
+
+
+class Fresh(NamedTuple):
+    """A record that has not been published yet, and its version."""
+
+    record: Record
+    version: str
 
 
 class Extraction:
@@ -71,9 +86,13 @@ class Extraction:
         self.table = table
         self.client = client
         self.sources = sources
-        self._readers = {name: ChangeReader(source.fields) for name, source in sources.items()}
-        self.overlap = overlap
+        flat = client.custom == "flat"
+        self._readers = {name: ChangeReader(source.fields, flat=flat) for name, source in sources.items()}
+        self._archives = {name: Archive(client, source.resource, overlap) for name, source in sources.items()}
+        self._overlap = overlap
         self._poll = poll
+        self._lookups = Lookups(self._look_up, self._refuse_request, self._fail)
+        self._watches: dict[str, tuple[Assignment, Watch]] = {}
         self._running: dict[str, tuple[Assignment, asyncio.Task[None]]] = {}
         self._failure: BaseException | None = None
 
@@ -81,6 +100,7 @@ class Extraction:
 
     async def handle(self, chunk: Chunk) -> None:
         state = self.table.partition(chunk.tp.partition)
+        lookups: list[Extract] = []
         for record in chunk.records:
             try:
                 _, decoded = self.outputs.decode(record)
@@ -93,10 +113,12 @@ class Extraction:
             elif request["kind"] == "start":
                 stored = state.get(key_of(request["object"]))
                 if stored is None or Cursor.decode(stored).run != request["run"]:
-                    state.put(chunk, key_of(request["object"]), Cursor(request["run"]).encode())
+                    # Now, not with the chunk: that has to wait for its look-ups.
+                    key = key_of(request["object"])
+                    await self.table.write(chunk.tp.partition, {key: Cursor(request["run"]).encode()})
             else:
-                await self._look_up(chunk, request)
-        chunk.done()
+                lookups.append(request)
+        self._lookups.begin(chunk, lookups)
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         record = chunk.records[0]
@@ -105,24 +127,36 @@ class Extraction:
     async def _look_up(self, chunk: Chunk, request: Extract) -> None:
         """Reads one record; ``lookup`` asks for a parent somebody waits for, ``census`` for one that ledger and source disagree on."""
         object_, vp_id = request["object"], request["vp_id"] or ""
-        pause = 1.0
-        while True:
+        found = await self.client.get(self.sources[object_].resource, vp_id)
+        record, seen, archived = found.record, found.seen, False
+        if record is None:
+            kept = await self._archives[object_].find(vp_id)
+            if kept is not None:
+                (record, seen), archived = kept, True
+        chunk.assignment.check()
+        if record is not None:
             try:
-                found = await self.client.get(self.sources[object_].resource, vp_id)
-                break
-            except ConnectorError as exc:
-                log.warning("a look-up of a %s is waiting: %s", object_, exc)
-                chunk.assignment.check()
-                chunk.assignment.touch(chunk.tp)
-                await asyncio.sleep(exc.retry_after or pause)
-                pause = min(2 * pause, _PAUSE_MOST)
-        if found.record is not None:
-            await self.publish(object_, request["run"], "lookup", [found.record], found.server_time, None)
+                fresh, _ = await self.read(object_, request["run"], [record], seen, None, archived=archived)
+                if fresh and not await self._watch(chunk.assignment, chunk.tp.partition, object_).check([record]):
+                    again = await self.client.get(self.sources[object_].resource, vp_id)
+                    if again.record is not None:
+                        fresh, _ = await self.read(object_, request["run"], [again.record], again.seen, None)
+            except Undecided:
+                raise Again("its time of modification exists twice tonight") from None
+            except Drifted as exc:
+                raise Again(str(exc)) from None
+            await self.publish(object_, request["run"], "lookup", fresh, None)
         elif request["kind"] == "census":
-            version = Version(found.server_time.replace(microsecond=0), closed=True, deleted=True).encode()
+            # Provisional: a record that is made or taken out of the archive within this second goes over it.
+            version = Version(found.server_time, closed=False, deleted=True).encode()
             await self._send(object_, vp_id, self._change("delete", version, request["run"], "lookup"))
         else:
             await self.outputs.fate("absent", f"{object_}:{vp_id}")
+
+    async def _refuse_request(self, request: Extract, code: str) -> None:
+        own = f"{request['object']}:{request['vp_id'] or '?'}"
+        advice = "this look-up failed in a way that nobody expected: please report it; the next census asks for the record again"
+        await self.outputs.reject(STAGE, own, code, advice, orjson.dumps(request), None)
 
     # -- the walk ----------------------------------------------------------------------------------------------------------------------
 
@@ -146,56 +180,91 @@ class Extraction:
 
     async def _follow(self, assignment: Assignment, number: int, object_: str) -> None:
         pause = 1.0
-        walk = _Walk(self, number, object_)
-        while assignment.live:
-            try:
-                await walk.sweep()
-                pause = 1.0
-                await asyncio.sleep(self._poll.total_seconds())
-            except StaleAssignment:
-                return
-            except ConnectorError as exc:
-                log.warning("the extract of %s is waiting: %s", object_, exc)
-                await asyncio.sleep(exc.retry_after or pause)
-                pause = min(2 * pause, _PAUSE_MOST)
-            except Exception as exc:  # noqa: BLE001 - the tick crashes the process
-                self._failure = exc
-                return
+        paused_said = 0.0
+        loop = asyncio.get_running_loop()
+        try:
+            walk = Walk(self, self._watch(assignment, number, object_), number, object_, self._overlap)
+            while assignment.live:
+                try:
+                    await walk.sweep()
+                    pause = 1.0
+                    await asyncio.sleep(self._poll.total_seconds())
+                except Drifted as exc:
+                    if not paused_said or loop.time() - paused_said >= _SAID_AGAIN_SECONDS:
+                        paused_said = loop.time()
+                        log.error("the extract of %s is paused: %s", object_, exc)
+                    await asyncio.sleep(self._poll.total_seconds())
+                except ConnectorError as exc:
+                    log.warning("the extract of %s is waiting: %s", object_, exc)
+                    await _rest(assignment, exc.retry_after or pause)
+                    pause = min(2 * pause, _PAUSE_MOST)
+        except StaleAssignment:
+            return
+        except Exception as exc:  # noqa: BLE001 - the tick crashes the process
+            self._fail(exc)
 
-    async def publish(
-        self, object_: str, run: str, origin: str, records: Sequence[Any], server_time: datetime, walk: _Walk | None
-    ) -> datetime | None:
-        """Publishes records as upserts; returns when the last one was modified."""
+    def _watch(self, assignment: Assignment, number: int, object_: str) -> Watch:
+        known = self._watches.get(object_)
+        if known is None or known[0] is not assignment:
+            source = self.sources[object_]
+            shape = Shape(source.fields, source.needed)
+            watch = Watch(self.outputs, self.table, self.client, number, object_, source.resource, shape)
+            self._watches[object_] = known = (assignment, watch)
+        return known[1]
+
+    def _fail(self, exc: BaseException) -> None:
+        self._failure = exc
+
+    # -- records -----------------------------------------------------------------------------------------------------------------------
+
+    async def read(
+        self, object_: str, run: str, records: Sequence[Any], seen: Span, walk: Walk | None, *, archived: bool = False
+    ) -> tuple[list[Fresh], datetime | None]:
+        """Those of ``records`` that have not been published, and when the last one was modified; unreadable ones are rejected.
+
+        Raises:
+            Undecided: without a walk: it can't be said yet which of two instants a local time is. A walk meets the record again.
+        """
+        fresh: list[Fresh] = []
         last: datetime | None = None
-        read = self._readers[object_].read
-        now_second = server_time.replace(microsecond=0)
+        time, read = await self.client.time(), self._readers[object_].read
         for record in records:
             try:
-                found = read(record)
+                found = read(record, time, seen, archived=archived)
             except RecordUnreadable as exc:
                 await self._unreadable(object_, run, record, exc)
                 continue
-            last = found.modified.astimezone(UTC)
-            version = Version(last, closed=last < now_second).encode()
-            if walk is not None and not walk.new(found.vp_id, version, last, deleted=False):
+            except Undecided:
+                if walk is None:
+                    raise
+                last = time.instant(record["updated_at"])
+                continue
+            last = found.modified
+            version = Version(last, closed=last < seen.earliest).encode()
+            if walk is None or not walk.knows(found.vp_id, version, deleted=False):
+                fresh.append(Fresh(found, version))
+        return fresh, last
+
+    async def publish(self, object_: str, run: str, origin: str, fresh: Sequence[Fresh], walk: Walk | None) -> None:
+        """Publishes records as upserts."""
+        for found, version in fresh:
+            if walk is not None and not walk.new(found.vp_id, version, found.modified, deleted=False):
                 continue
             change = self._change("upsert", version, run, origin)
             change["fields"], change["custom"] = found.fields, found.custom
             await self._send(object_, found.vp_id, change)
-        return last
 
-    async def publish_deleted(
-        self, object_: str, run: str, records: Sequence[Any], server_time: datetime, walk: _Walk
-    ) -> None:
+    async def publish_deleted(self, object_: str, run: str, records: Sequence[Any], seen: Span, walk: Walk) -> None:
+        time = await self.client.time()
         for record in records:
             try:
-                vp_id, deleted_at = ChangeReader.read_deleted(record)
+                vp_id, deleted_at = ChangeReader.read_deleted(record, time, seen)
             except RecordUnreadable as exc:
                 await self._unreadable(object_, run, record, exc)
                 continue
-            deleted_at = deleted_at.astimezone(UTC)
-            closed = deleted_at < server_time.replace(microsecond=0)
-            version = Version(deleted_at, closed=closed, deleted=True).encode()
+            except Undecided:
+                continue  # met again
+            version = Version(deleted_at, closed=deleted_at < seen.earliest, deleted=True).encode()
             if walk.new(vp_id, version, deleted_at, deleted=True):
                 await self._send(object_, vp_id, self._change("delete", version, run, "delta"))
 
@@ -259,69 +328,13 @@ class Extraction:
         await self.outputs.reject(STAGE, own, code, advice, data, position_of(record))
 
 
-class _Walk:
-    """The walk over one object under one assignment: sweeps over rows and deletes, each from where the cursor stands."""
+async def _rest(assignment: Assignment, seconds: float) -> None:
+    """Waits; a long wait ends with the assignment.
 
-    def __init__(self, extraction: Extraction, number: int, object_: str) -> None:
-        self._x = extraction
-        self._number = number
-        self._object = object_
-        self._resource = extraction.sources[object_].resource
-        self._seen = Seen()
-        self._floor = BEGINNING
-        self._saved_at = 0.0
-        self._cursor: Cursor | None = None
-
-    def new(self, vp_id: str, version: str, modified: datetime, *, deleted: bool) -> bool:
-        return self._seen.new(vp_id, version, modified, deleted=deleted, since=self._floor)
-
-    async def sweep(self) -> None:
-        """One pass over everything modified since the last one, and one over the deletes."""
-        x = self._x
-        cursor = self._load()
-        while True:
-            self._floor = cursor.since - 2 * x.overlap
-            page = await x.client.page(self._resource, updated_since=cursor.since, page=cursor.page)
-            cursor = cursor.begun(page.server_time, x.overlap)
-            origin = "snapshot" if cursor.sweeps == 0 else "delta"
-            last = await x.publish(self._object, cursor.run, origin, page.records, page.server_time, self)
-            following = cursor.after_page(last, has_next=page.has_next)
-            if following is None:
-                break
-            cursor = following
-            await self._save(cursor, now=False)
-        cursor = await self._sweep_deletes(cursor)
-        self._cursor = cursor.after_sweep(x.overlap)
-        await self._save(self._cursor, now=self._cursor.sweeps == 1)
-
-    def _load(self) -> Cursor:
-        stored = self._x.table.partition(self._number).get(key_of(self._object))
-        if stored is None:
-            raise StaleAssignment
-        cursor = Cursor.decode(stored)
-        # What is stored may be a second behind; a new run begins where the store says.
-        return self._cursor if self._cursor is not None and self._cursor.run == cursor.run else cursor
-
-    async def _sweep_deletes(self, cursor: Cursor) -> Cursor:
-        """Reads the feed to its end and back: an undeleted record leaves it, and later ones move up past a reader on his way down."""
-        first = page = await self._deletes(cursor, 1)
-        number = 1
-        while page.has_next:
-            number += 1
-            page = await self._deletes(cursor, number)
-        for back in range(number - 1, 0, -1):
-            await self._deletes(cursor, back)
-        return replace(cursor, deleted_since=first.server_time - self._x.overlap)
-
-    async def _deletes(self, cursor: Cursor, number: int) -> Page:
-        page = await self._x.client.deleted(self._resource, cursor.deleted_since, page=number)
-        await self._x.publish_deleted(self._object, cursor.run, page.records, page.server_time, self)
-        return page
-
-    async def _save(self, cursor: Cursor, *, now: bool) -> None:
-        """Makes the cursor durable after everything published before it, at most once a second: what lies between is read again."""
-        time = asyncio.get_running_loop().time()
-        if now or time - self._saved_at >= _SAVE_SECONDS:
-            await self._x.outputs.publisher.settle()
-            await self._x.table.write(self._number, {key_of(self._object): cursor.encode()})
-            self._saved_at = time
+    Raises:
+        StaleAssignment: it was revoked meanwhile.
+    """
+    while seconds > 0:
+        await asyncio.sleep(min(seconds, _PAUSE_MOST))
+        assignment.check()
+        seconds -= _PAUSE_MOST

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from state.table import Partition, StateTable
 from topics.codec import Codec
 from topics.messages import Batch, BatchRow, BatchRows
+from transport import failpoint
 
 _PAGE_ROWS: Final = 500
 
@@ -64,6 +65,8 @@ class Journal:
         await self.table.write(
             partition, {_key(batch_id): None} | {_page_key(batch_id, number): None for number in pages}
         )
+        if failpoint.ARMED:
+            failpoint.hit("journal-removed")
 
     def unfinished(self, partition: Partition) -> list[Unfinished]:
         """The entries found when the partition was opened; pages without a head belong to an entry that was never whole."""

@@ -193,7 +193,8 @@ class Load:
     async def _recall(self, assignment: Assignment, lane: Lane) -> None:
         """Finds out what the unfinished batches of a former owner have done, before anything is sent from this partition."""
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        for entry in self._journal.unfinished(self._journal.table.partition(lane.partition)):
+        entries = self._journal.unfinished(self._journal.table.partition(lane.partition))
+        for entry in entries:
             batch, written = entry.batch, {}
             job = batch["job_id"]
             if job is not None:
@@ -216,7 +217,11 @@ class Load:
                     bool(found and found.created),
                     row["sf_id"] if origin is Origin.FOREIGN else None,
                 )
-            if batch["id"] not in lane.open_batches():
+        # Only now: of a row that a second owner has planned again, before he died too, his entry speaks.
+        open_batches = lane.open_batches()
+        for entry in entries:
+            batch = entry.batch
+            if batch["id"] not in open_batches:
                 await self._journal.finish(lane.partition, batch["id"], len(entry.rows))
                 continue
             lane.recalled_rows[batch["id"]] = len(entry.rows)
@@ -298,13 +303,16 @@ class Load:
             await self._settlement.settle(assignment, lane, aside, None)
         if theirs:
             lane.batches += 1
-            await self._send(assignment, lane, "update", theirs)
         await self._send(assignment, lane, operation, ours)
+        if theirs:
+            await self._send(assignment, lane, "update", theirs)
 
     async def _send(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
         batch = self._batch(lane, operation, members)
         if members:
+            if failpoint.ARMED:
+                failpoint.hit("origins-decided")
             await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
             if failpoint.ARMED:
                 failpoint.hit("batch-planned")

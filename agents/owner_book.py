@@ -10,7 +10,7 @@ import logging
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from topics.codec import Codec, Undecodable
 from topics.messages import Owner
@@ -62,7 +62,10 @@ class OwnerBook:
         await consumer.start()
         try:
             await consumer._client.set_topics([self._topic])  # noqa: SLF001 - without a subscription nothing else makes it ask
-            tps = [TopicPartition(self._topic, number) for number in consumer.partitions_for_topic(self._topic) or {0}]
+            numbers = consumer.partitions_for_topic(self._topic)
+            if not numbers:
+                raise UnknownTopicOrPartitionError  # a broker that has just started doesn't know its topics for a moment
+            tps = [TopicPartition(self._topic, number) for number in numbers]
             consumer.assign(tps)
             await consumer.seek_to_beginning(*tps)
             ends = await consumer.end_offsets(tps)

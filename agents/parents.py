@@ -270,6 +270,11 @@ class Parents:
             for row in self._alone(parent):
                 yield Hold(row, parent, _HELD[name])
 
+    def id_of(self, parent: str) -> str | None:
+        """The Salesforce id of a parent that has landed."""
+        fate = self._fate(parent)
+        return cast("str", fate["id"]) if fate.get("fate") == "landed" else None
+
     # -- time --------------------------------------------------------------------------------------------------------------------------
 
     def overdue(self, now: int, lookup_after: float, hold_after: float) -> Iterator[Effect]:

@@ -20,7 +20,7 @@ from mapping.plan import placeholder_row
 from state.table import Partition, StateTable
 from topics import reference
 from topics.codec import Undecodable
-from topics.messages import Base, Member, Need, Waiting
+from topics.messages import Base, Member, Need, Ready, Waiting
 from topics.version import Version
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
@@ -155,7 +155,7 @@ class Resolve:
     async def _carry_out(self, effect: Effect | counting.Effect) -> None:
         match effect:
             case Emit(row, needs):
-                await (self._outputs.waiting(row, needs) if needs else self._outputs.ready(row))
+                await self._pass_on(row, needs)
             case Count(message):
                 await self._outputs.member(message)
             case End(row):
@@ -186,10 +186,25 @@ class Resolve:
         if relinked:
             version = Version.decode(row["version"])
             row["version"] = version._replace(resolution=version.resolution + 1).encode()
-        if waiting["left"]:
-            await self._outputs.waiting(row, waiting["left"])
-        else:
-            await self._outputs.ready(row)
+        await self._pass_on(row, waiting["left"])
+
+    async def _pass_on(self, row: Ready, needs: list[Need]) -> None:
+        """To the parents that are still needed, but for those that this worker knows to have landed."""
+        left = list(needs)
+        while left and (sf_id := await self._id_of(left[0]["parent"])) is not None:
+            row["columns"][left.pop(0)["column"]] = sf_id
+        await (self._outputs.waiting(row, left) if left else self._outputs.ready(row))
+
+    async def _id_of(self, parent: str) -> str | None:
+        """The parent's id if its partition is this worker's and it has landed: what that partition would answer now.
+
+        Its state may not be durable yet; but what it says has been read from ``refs``, and will be again.
+        """
+        number = await self._outputs.publisher.partition_of(self._refs, parent.encode())
+        try:
+            return self._known(number).parents.id_of(parent)
+        except StaleAssignment:
+            return None
 
     async def _create_placeholder(self, parent: str, run: str) -> None:
         object_, _ = reference.split(parent)

@@ -90,6 +90,8 @@ class Settlement:
             if await self._outcome(lane, result, state, changes, sent=batch is not None):
                 again.add(result.item)
         assignment.check()
+        if failpoint.ARMED:
+            failpoint.hit("audit-sent")
         await self._outputs.publisher.settle()
         if failpoint.ARMED:
             failpoint.hit("audit-durable")

@@ -11,6 +11,7 @@ __all__ = [
     "BadCredentials",
     "ConnectorError",
     "NotFound",
+    "PageTooSlow",
     "QuotaExhausted",
     "RateLimited",
     "RequestRefused",
@@ -19,6 +20,7 @@ __all__ = [
     "StorageExhausted",
     "Unreachable",
     "Untrusted",
+    "ZoneMissing",
 ]
 
 
@@ -116,6 +118,18 @@ class BadAnswer(ConnectorError):  # noqa: N818
 
     transient = True
     advice = "Check that the address is the API's own (no proxy or sign-in page in between)"
+
+
+class PageTooSlow(ConnectorError):  # noqa: N818
+    """A page by number took longer than the server's gateway waits. Pages are smaller from here on: its number means another place now."""
+
+    advice = "Nothing to do: Carryover begins again at the first page, with smaller ones"
+
+
+class ZoneMissing(ConnectorError):  # noqa: N818
+    """Times without an offset, and nobody has said what clock they are of."""
+
+    advice = "Set `source.time_zone` to the practice's zone, e.g. America/New_York, and restart"
 
 
 class NotFound(ConnectorError):  # noqa: N818

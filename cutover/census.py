@@ -8,10 +8,11 @@ name (an `extract` lookup), and the census is taken again until nothing differs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+from connectors.errors import NotFound, PageTooSlow
 from topics.codec import Codec
 
 RESOURCES: Mapping[str, str] = {
@@ -56,17 +57,20 @@ class IdPage(Protocol):
         """Each with at least an `id`."""
 
     @property
-    def has_next(self) -> bool:
-        """Whether there is a page after this one."""
+    def next(self) -> Any:
+        """What asks for the page after this one, None on the last."""
 
 
 class Source(Protocol):
     """The part of the source's client that a census needs."""
 
     async def page(
-        self, resource: str, *, page: int = 1, sort: str = "updated_at", fields: tuple[str, ...] | None = None
+        self, resource: str, *, after: Any = None, sort: str = "updated_at", fields: tuple[str, ...] | None = None
     ) -> IdPage:
         """One page of a resource's live records."""
+
+    async def feed(self, resource: str, which: Literal["archived"], since: None, *, after: Any = None) -> IdPage:
+        """One page of a resource's archive."""
 
 
 def compare(object_: str, at: int, listed: AbstractSet[str], known: AbstractSet[str]) -> Census:
@@ -75,19 +79,32 @@ def compare(object_: str, at: int, listed: AbstractSet[str], known: AbstractSet[
 
 
 async def list_ids(source: Source, object_: str) -> set[str]:
-    """Ids of all records that the source lists for an object now, read in the order of ids.
+    """Ids of all records that the source has for an object now, read in the order of ids; those in its archive are there, too.
 
     Raises:
         ConnectorError: The source can't be read.
     """
+    resource = RESOURCES[object_]
+    found = await _ids(lambda after: source.page(resource, after=after, sort="id", fields=("id",)))
+    try:
+        return found | await _ids(lambda after: source.feed(resource, "archived", None, after=after))
+    except NotFound:
+        return found  # an installation without an archive
+
+
+async def _ids(read: Callable[[Any], Awaitable[IdPage]]) -> set[str]:
     found: set[str] = set()
-    number = 1
+    following: Any = None
     while True:
-        page = await source.page(RESOURCES[object_], page=number, sort="id", fields=("id",))
+        try:
+            page = await read(following)
+        except PageTooSlow:  # page numbers mean other places now
+            following = None
+            continue
         found.update(str(record["id"]) for record in page.records)
-        if not page.has_next:
+        following = page.next
+        if following is None:
             return found
-        number += 1
 
 
 def lookups(census: Census, codec: Codec, topic: str) -> Iterable[tuple[bytes, bytes]]:

@@ -167,14 +167,11 @@ class Control:
             self._census_problem = None
 
     async def _take_census(self) -> None:
-        from connectors.visual_practice import VisualPractice  # noqa: PLC0415 - control runs without the connector too
+        from cutover.source import open_source  # noqa: PLC0415 - control runs without the connector too
 
-        source = self._settings.source
         self._settings.need("source")
-        assert source.api_key
         assert self._feed.writer
-        key = source.api_key.get_secret_value()
-        async with VisualPractice(source.url, key, source.timeout_seconds, source.page_size) as client:
+        async with open_source(self._settings) as client:
             for object_ in read_map(self._settings)[0].objects:
                 at = int(time.time() * 1000)
                 listed = await census.list_ids(client, object_)

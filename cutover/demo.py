@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.ownership import FALLBACK
-from cutover import phase, running
+from cutover import harm, phase, running
 from cutover.census import RESOURCES, compare, list_ids, lookups
 from cutover.chosen_map import read_map
 from cutover.ledger.read import Reader
@@ -36,9 +36,10 @@ from cutover.owners import decide, find_user
 from cutover.proof import CLASSES, Proof, prove
 from cutover.publish import publish
 from cutover.settings import Settings, load
+from cutover.source import open_source
 from cutover.status import gather
 from cutover.supervise import Supervisor, command
-from cutover.worker import open_source, open_target
+from cutover.worker import open_target
 from dashboard.status import Status
 from mapping.rules import MapDocument
 from ops.kafka import LocalKafka
@@ -61,16 +62,6 @@ _VISITS: Final = {"bookings": 3, "cancellations": 2, "visits": 2, "payments": 2}
 _DECIDE_AT: Final = 0.5  # of the patients: until then whoever has no user in Salesforce holds up what is theirs
 _BY_HAND: Final = ("user:11", STAFF[0].email)  # a practitioner without a login; their records go to a colleague
 _FALLBACK: Final = STAFF[6].email
-_SOURCE_FAULTS: Final = (
-    {"route": "GET /v1/", "kind": "429", "limit": "retry_after", "retry_after": 1, "every": 397},
-    {"route": "GET /v1/", "kind": "503", "every": 611},
-)
-_TARGET_FAULTS: Final = (
-    {"route": "/services/data", "kind": "expire_session", "every": 41},
-    {"route": "/services/data", "kind": "503", "every": 83},
-    {"route": "(Contact|Event|Opportunity)", "kind": "lock", "every": 199},
-)
-"""What goes wrong while it runs: every n-th request, and every n-th row that finds its parent locked."""
 
 
 @dataclass
@@ -190,7 +181,7 @@ async def _move(
     others_before = await _others(sandbox)
     await phase.begin(settings, codec, map_hash)
     console.print(f"Moving. Status page: http://{settings.control.host}:{settings.control.port}/")
-    await _disturb(sandbox)
+    await harm.disturb(sandbox)
     async with (
         _beside(_desk(settings, sandbox, run)),
         _beside(_reaper(settings, supervisor, run, console)),
@@ -198,7 +189,7 @@ async def _move(
     ):
         await _until(settings, supervising, lambda status: _caught_up(status, run))
     run.caught_up = time.time()
-    run.faults = await _soothe(sandbox)
+    run.faults = await harm.soothe(sandbox)
     killed = ", ".join(f"{stage} (process {pid})" for stage, pid in run.kills.items())
     console.print(
         f"Snapshot done. Killed in mid-load: {killed}. Now {_QUIET_SECONDS:.0f} s of ordinary work, to time the delta …"
@@ -298,24 +289,6 @@ def _waiting_for_owners(settings: Settings) -> int:
             return sum(row["count"] for row in reader.hold_reasons() if row["code"] == "OWNER_UNDECIDED")
     except LedgerMissing:
         return 0
-
-
-async def _disturb(sandbox: SandboxProcess) -> None:
-    for server, faults in ((sandbox.visual_practice, _SOURCE_FAULTS), (sandbox.salesforce, _TARGET_FAULTS)):
-        async with httpx.AsyncClient(base_url=server["url"], timeout=30) as client:
-            for fault in faults:
-                (await client.post("/__admin/faults", json=fault)).raise_for_status()
-
-
-async def _soothe(sandbox: SandboxProcess) -> int:
-    """Takes the faults away; says how often they have struck."""
-    struck = 0
-    for server in (sandbox.visual_practice, sandbox.salesforce):
-        async with httpx.AsyncClient(base_url=server["url"], timeout=30) as client:
-            found = (await client.get("/__admin/faults")).json()["faults"]
-            struck += sum(fault.get("struck", 0) for fault in found)
-            (await client.delete("/__admin/faults")).raise_for_status()
-    return struck
 
 
 def _counts(settings: Settings, name: str) -> dict[str, Any]:

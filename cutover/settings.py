@@ -13,11 +13,13 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvError
 
+from connectors.visual_practice.profile import Profile
 from topics.catalogue import Catalogue
 
 FILE = "carryover.toml"
@@ -66,6 +68,10 @@ class KafkaSettings(_Section):
     partitions: Annotated[int, Field(ge=1, le=1000)] = 4
     replication: Count = 1
     min_insync: Count = 1
+    session_seconds: Seconds = Field(
+        default=30,
+        description="A worker silent for so long loses its partitions; Kafka allows no less than 6 by itself.",
+    )
 
 
 class SourceSettings(_Section):
@@ -80,6 +86,37 @@ class SourceSettings(_Section):
     poll_seconds: Seconds = 1.0
     overlap_seconds: Annotated[float, Field(ge=0)] = 5
     timeout_seconds: Seconds = 30
+    profile: str = Field(
+        default="auto", description="How the source speaks: `auto`, or switches that are known, e.g. `times=local`."
+    )
+    time_zone: str | None = Field(
+        default=None, description="IANA name of the zone of times without an offset; without it the source is asked."
+    )
+
+    @field_validator("profile")
+    @classmethod
+    def _speaks(cls, text: str) -> str:
+        return Profile.parse(text).text
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str | None) -> str | None:
+        if name:
+            try:
+                ZoneInfo(name)
+            except (KeyError, ValueError, OSError):
+                raise ValueError("no zone of that name is known; it is called, e.g., America/New_York") from None
+        return name or None
+
+    @property
+    def speech(self) -> Profile:
+        """What is known of how the source speaks."""
+        return Profile.parse(self.profile)
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The zone of times without an offset, None: as the source says."""
+        return None if self.time_zone is None else ZoneInfo(self.time_zone)
 
 
 class TargetSettings(_Section):

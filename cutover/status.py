@@ -31,6 +31,7 @@ def gather(reader: Reader, cutover: str, *, lag: Lag | None = None, behind: int 
             "verification": reader.verification(),
             "holds": reader.hold_reasons(),
             "rejects": reader.reject_codes(),
+            "drifts": reader.drifts(),
             "mismatches": reader.mismatches(SHOWN),
             "batches": reader.batches(limit=SHOWN),
             "groups": summary(lag) if lag else None,

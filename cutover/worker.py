@@ -24,6 +24,7 @@ from cutover.chosen_map import read_map
 from cutover.outcome import Refused
 from cutover.priority import give_way
 from cutover.settings import Settings
+from cutover.source import open_source
 from cutover.supervise import Supervisor, command
 from mapping.check import check_map
 from mapping.rules import MapDocument
@@ -91,6 +92,10 @@ async def _serve(settings: Settings, stage: str, worker: str, data_dir: Path) ->
         bulk_from_rows=settings.load.bulk_from_rows,
         idle_seconds=settings.load.idle_seconds,
         owners_again_seconds=settings.resolve.owners_again_seconds,
+        overrides={
+            "broker_session_timeout": settings.kafka.session_seconds,
+            "broker_heartbeat_interval": min(3.0, settings.kafka.session_seconds / 6),
+        },
     )
     source, target = await _clients(settings, stage, document)
     async with stage_app(setup, stage, source, target) as app:
@@ -105,26 +110,15 @@ async def _clients(
     if stage == "ingest":
         async with open_source(settings, _AT_START) as source:
             for rule in document.objects.values():
-                await source.page(rule.resource, per_page=1)
+                await source.page(
+                    rule.resource, per_page=1
+                )  # also says when its times need a zone that nobody has named
         return open_source(settings), None
     if stage in {"deliver", "verify"}:
         async with open_target(settings, _AT_START) as target:
             await check_target(target, document)
         return None, open_target(settings)
     return None, None
-
-
-def open_source(settings: Settings, retry: Retry | None = None) -> VisualPractice:
-    """A connection to Visual Practice; without ``retry`` one that goes on trying for minutes."""
-    key = settings.source.api_key
-    assert key is not None, "settings.need('source') came first"
-    return VisualPractice(
-        settings.source.url,
-        key.get_secret_value(),
-        settings.source.timeout_seconds,
-        settings.source.page_size,
-        retry=retry,
-    )
 
 
 def open_target(settings: Settings, retry: Retry | None = None) -> Salesforce:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from dashboard.status import Status
+from dashboard.status import Status, told
 
 REFRESH_SECONDS = 2
 SEGMENTS = ("loaded", "deleted", "skipped", "superseded", "held", "rejected", "in_flight")
@@ -72,6 +72,7 @@ def _body(status: Status) -> list[str]:
             [(item["code"], item["stage"], item["count"], _time(item["newest"])) for item in status["rejects"]],
             "Nothing was rejected.",
         ),
+        *_drifts(status),
         _table(
             "Differences found by verification",
             ("record", "columns", "found"),
@@ -89,6 +90,13 @@ def _body(status: Status) -> list[str]:
         ),
         _footer(status),
     ]
+
+
+def _drifts(status: Status) -> list[str]:
+    if not status["drifts"]:
+        return []
+    rows = [(told(item), _time(item["at"])) for item in status["drifts"]]
+    return [_table("The source's schema has changed", ("what", "since"), rows, "")]
 
 
 def _header(status: Status) -> str:

@@ -24,6 +24,7 @@ class Status(TypedDict):
         verification: Per object `fields`, `verified`, `mismatched`.
         holds: `object code count oldest`.
         rejects: `code stage count newest`.
+        drifts: Fields of the source that are not what they were: `object field resource what was now paused at`.
         mismatches: The first few: `reference object columns at`.
         batches: The oldest unfinished.
         groups: Per consumer group `members lag topics`; None while Kafka does not answer.
@@ -38,7 +39,21 @@ class Status(TypedDict):
     verification: dict[str, dict[str, Any]]
     holds: list[dict[str, Any]]
     rejects: list[dict[str, Any]]
+    drifts: list[dict[str, Any]]
     mismatches: list[dict[str, Any]]
     batches: list[dict[str, Any]]
     groups: dict[str, dict[str, Any]] | None
     ledger: LedgerState
+
+
+def told(drift: dict[str, Any]) -> str:
+    """One drift of the source's schema as a sentence, without the time."""
+    name = f"{drift['resource']}.{drift['field']}"
+    said = {
+        "gone": f"{name} is gone",
+        "new": f"{name} is new",
+        "type": f"{name} was {drift['was']} and is {drift['now']}",
+    }.get(drift["what"], f"{name}: {drift['what']}")
+    if drift["paused"]:
+        said += f"; the extract of {drift['object']} waits: restore the field, or take it out of the map and restart"
+    return said

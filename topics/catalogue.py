@@ -227,7 +227,9 @@ class Catalogue:
         stages = ("extract", "map", "resolve", "owners", "load", "verify")
         yield self._kept(self.audit, reference, ("operation",), (*stages, "rollback"), ("ledger", "verify"))
         yield self._kept(self.rejects, reference, ("reject",), stages, ("ledger", "replay"))
-        yield self._kept(self.control, "cutover id", ("transition",), ("cli", "control"), ("ledger", "load"))
+        yield self._kept(
+            self.control, "cutover id", ("transition", "drift"), ("cli", "control", "extract"), ("ledger", "load")
+        )
         for sobject in self.sobjects:
             yield self._compact(self.bulk(sobject), "batch and page", ("batch", "batch_rows"), "load", "ledger")
         yield self._compact(self.owners, reference, ("owner",), "owners", "verify")

@@ -283,3 +283,16 @@ class Transition(TypedDict):
     by: str
     at: int
     detail: str | None
+
+
+class Drift(TypedDict):
+    """`drift`: a field of the source is not what it was, or is again; `what` is new, gone, type or back, `was` and `now` name JSON types."""
+
+    object: str
+    resource: str
+    field: str
+    what: str
+    was: str
+    now: str
+    paused: bool
+    at: int

@@ -272,6 +272,20 @@ class Consumer(driver.Consumer):
                 await self.crash(CoordinationLost("the coordination with the consumer group has ended; starting anew"))
 
     @Service.task
+    async def _metadata_watch(self) -> None:
+        """A broker that has just started answers for a moment as if it had no topics, and what is assigned then is nothing.
+
+        aiokafka asks again only when its metadata are five minutes old. Asked now, it sees the topics come and rejoins the group.
+        """
+        while not self.should_stop:
+            await self.sleep(_COORDINATION_SECONDS)
+            consumer = self._thread._consumer
+            if consumer is not None and any(
+                not consumer.partitions_for_topic(topic) for topic in consumer.subscription()
+            ):
+                await self._thread.call_thread(_ask_for_metadata, consumer)
+
+    @Service.task
     async def _watchdog(self) -> None:
         limit = self.app.stall_seconds
         assigned_at = time.monotonic()
@@ -326,6 +340,10 @@ async def _seek_to_committed(
         consumer.seek(tp, offset)
         found[TopicPartition(*tp)] = (offset, metadata)
     return found
+
+
+async def _ask_for_metadata(consumer: aiokafka.AIOKafkaConsumer) -> None:
+    consumer._client.force_metadata_update()
 
 
 async def _seek(consumer: aiokafka.AIOKafkaConsumer, tp: TopicPartition, offset: int) -> None:

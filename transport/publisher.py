@@ -131,11 +131,8 @@ class Publisher:
         """
         if self._failure is not None:
             raise PublishFailed("an earlier send to Kafka failed") from self._failure
-        count = self._counts.get(topic)
-        if count is None:
-            count = self._counts[topic] = await self.partitions(topic)
         if partition is None:
-            partition = (_hash(key) & 0x7FFFFFFF) % count  # where aiokafka and Kafka's own clients put it
+            partition = await self.partition_of(topic, key)
         assert self._producer is not None, "publish before start"
         buffer = self._producer._message_accumulator
         batches = buffer._batches.get((topic, partition))
@@ -150,6 +147,17 @@ class Publisher:
         await self.publish(topic, value, key=key, headers=headers, partition=partition)
         future = buffer._batches[topic, partition][-1].future  # nothing has run since it was put there
         return future
+
+    async def partition_of(self, topic: str, key: bytes) -> int:
+        """The partition that records with this key go to: where aiokafka and Kafka's own clients put them.
+
+        Raises:
+            aiokafka.errors.KafkaError: the topic does not exist or no broker answers.
+        """
+        count = self._counts.get(topic)
+        if count is None:
+            count = self._counts[topic] = await self.partitions(topic)
+        return int(_hash(key) & 0x7FFFFFFF) % count
 
     def _settled(self, future: asyncio.Future[Any]) -> None:
         self._pending.discard(future)

@@ -43,11 +43,9 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
 
 
 async def _connect(settings: Settings) -> None:
-    from connectors.visual_practice import VisualPractice  # noqa: PLC0415 - only when asked to connect
+    from cutover.source import open_source  # noqa: PLC0415 - only when asked to connect
 
     async with open_broker(settings.kafka.bootstrap):
         pass
-    assert settings.source.api_key
-    key = settings.source.api_key.get_secret_value()
-    async with VisualPractice(settings.source.url, key, settings.source.timeout_seconds) as client:
+    async with open_source(settings) as client:
         await client.page("practices", per_page=1, fields=("id",))

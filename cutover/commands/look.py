@@ -19,7 +19,7 @@ from cutover.outcome import Failed
 from cutover.settings import Settings, load
 from cutover.status import gather
 from dashboard.lag import Lag, measure
-from dashboard.status import Status
+from dashboard.status import Status, told
 from topics.broker import KafkaUnreachable, open_broker
 
 url = click.option(
@@ -156,6 +156,8 @@ def _print_status(found: Status) -> None:
     else:
         groups = [{"group": name, **group} for name, group in found["groups"].items()]
         options.print_table("\nStages", {"group": "group", "members": "processes", "lag": "records behind"}, groups, "")
+    for drift in found.get("drifts", []):
+        click.echo(f"\nSource schema: {told(drift)} (since {_time(drift['at'])})")
     if found["holds"]:
         options.print_table("\nHeld", {"object": "object", "code": "why", "count": "records"}, found["holds"], "")
     if found["rejects"]:

@@ -46,7 +46,7 @@ class Writer:
         self._audit = catalogue.audit
         self._others = {
             catalogue.rejects: self._reject,
-            catalogue.control: self._transition,
+            catalogue.control: self._control,
             catalogue.images: self._image,
             **{catalogue.bulk(name): self._journal for name in catalogue.sobjects},
         }
@@ -214,8 +214,12 @@ class Writer:
             (value["stage"], *source, value["reference"], value["code"], value["message"], value["at"]),
         )
 
-    def _transition(self, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
-        if (value := self._decode(part, record)) is not None:
+    def _control(self, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
+        if (value := self._decode(part, record)) is None:
+            return
+        if self._codec.message(record.value or b"") == "drift":
+            self._drift(value)
+        else:
             self._connection.execute(
                 "INSERT OR REPLACE INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -234,6 +238,15 @@ class Writer:
                     value["at"],
                 ),
             )
+
+    def _drift(self, value: Mapping[str, Any]) -> None:
+        """Keeps what differs now; what is as it was is no drift any more."""
+        key = (value["object"], value["field"])
+        if value["what"] == "back":
+            self._connection.execute("DELETE FROM drifts WHERE object = ? AND field = ?", key)
+            return
+        what = (value["resource"], value["what"], value["was"], value["now"], value["paused"], value["at"])
+        self._connection.execute("INSERT OR REPLACE INTO drifts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *what))
 
     def _journal(self, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
         if (record.key or b"").startswith(b"\xff\xff"):

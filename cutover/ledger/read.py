@@ -289,6 +289,10 @@ class Reader:
         )
         return rows[0] if rows else None
 
+    def drifts(self) -> list[Row]:
+        """Fields of the source that are not what they were: `object field resource what was now paused at`."""
+        return self._rows("SELECT * FROM drifts ORDER BY resource, field")
+
     def unreadable(self) -> int:
         """Records that the ledger could not read and passed over."""
         return int(self._connection.execute("SELECT COUNT(*) FROM unreadable").fetchone()[0])

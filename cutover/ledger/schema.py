@@ -61,6 +61,10 @@ CREATE TABLE transitions (
     PRIMARY KEY ("partition", "offset")
 ) WITHOUT ROWID;
 
+CREATE TABLE drifts (
+    object TEXT, field TEXT, resource TEXT, what TEXT, was TEXT, now TEXT, paused INTEGER, at INTEGER, PRIMARY KEY (object, field)
+) WITHOUT ROWID;
+
 CREATE TABLE unreadable (topic TEXT, "partition" INTEGER, "offset" INTEGER, code TEXT, PRIMARY KEY (topic, "partition", "offset")) WITHOUT ROWID;
 
 CREATE TABLE censuses (at INTEGER, object TEXT, listed INTEGER, missing INTEGER, extra INTEGER, PRIMARY KEY (at, object)) WITHOUT ROWID;

@@ -68,7 +68,7 @@ class Walk:
             self.cursor = self.cursor.begun(page.server_time, OVERLAP)
             self.published |= {number: modified for modified, number in page.rows}
             last = page.rows[-1][0] if page.rows else None
-            following = self.cursor.after_page(last, has_next=page.has_next)
+            following = self.cursor.after_page(last, has_next=page.has_next, size=PAGE)
             if following is None:
                 break
             self.cursor = following
@@ -78,7 +78,8 @@ class Walk:
             if event == "restart":
                 self.cursor = Cursor.decode(self.saved[dice % len(self.saved)])
             untouched = {n: at for n, at in untouched.items() if self.source.rows.get(n) == at}
-        self.cursor = self.cursor.after_sweep(OVERLAP)
+        assert self.cursor.sweep_started is not None
+        self.cursor = self.cursor.after_sweep(self.cursor.sweep_started - OVERLAP)
         missed = [number for number, modified in untouched.items() if self.published.get(number) != modified]
         assert not missed, f"missed {missed}"
 
@@ -130,9 +131,12 @@ def test_deletes_count_from_before_the_snapshot_began() -> None:
         run=st.text(max_size=5),
         since=st.datetimes(timezones=st.just(UTC)),
         page=st.integers(1, 9),
+        size=st.integers(0, 100),
+        token=st.one_of(st.none(), st.text(max_size=5)),
         then=st.one_of(st.none(), st.datetimes(timezones=st.just(UTC))),
         sweep_started=st.one_of(st.none(), st.datetimes(timezones=st.just(UTC))),
         deleted_since=st.one_of(st.none(), st.datetimes(timezones=st.just(UTC))),
+        archived_since=st.one_of(st.none(), st.datetimes(timezones=st.just(UTC))),
         sweeps=st.integers(0, 9),
     )
 )

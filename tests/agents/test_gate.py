@@ -123,3 +123,25 @@ async def test_bytes_that_are_no_transition_change_nothing(gate: Callable[[], Ga
     await move("", value=b"poison")
     await move("READY")
     await opens(one)
+
+
+async def test_a_topic_that_the_broker_does_not_know_yet_is_asked_for_again(
+    kafka: LocalKafka, topic_prefix: str, create_topics: CreateTopics
+) -> None:
+    """As after a restart of the broker: were one partition guessed, a transition in another would never be seen."""
+    name = f"{topic_prefix}control"
+    gate = Gate(kafka.bootstrap, name, CODEC, "ours", "abc")
+    following = asyncio.create_task(gate.follow())
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+    try:
+        await asyncio.sleep(1)
+        await create_topics(name, partitions=3)
+        moved: Transition = {"phase": "SNAPSHOT", "run": "r", "map_hash": "abc", "by": "me", "at": 1, "detail": None}
+        await producer.start()
+        await producer.send_and_wait(name, CODEC.encode("transition", moved), key=b"ours", partition=2)
+        await opens(gate)
+    finally:
+        await producer.stop()
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following

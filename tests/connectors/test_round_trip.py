@@ -16,13 +16,12 @@ DOCUMENT = default_map()
 async def changes(practice: VisualPractice, resource: str) -> list[Change]:
     reader = ChangeReader(SOURCE_FIELDS[resource])
     found: list[Change] = []
-    number = 1
+    page = await practice.page(resource, sort="id")
     while True:
-        page = await practice.page(resource, page=number, sort="id")
         found += [reader.read(record) for record in page.records]
-        if not page.has_next:
+        if page.next is None:
             return found
-        number += 1
+        page = await practice.page(resource, sort="id", after=page.next)
 
 
 async def load(org: Salesforce, sobject: str, rows: list[dict[str, Any]]) -> dict[str, str]:

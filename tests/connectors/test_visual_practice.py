@@ -12,14 +12,12 @@ from tests.connectors.conftest import QUICK, Break
 
 
 async def all_pages(practice: VisualPractice, resource: str, **more: Any) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = []
-    number = 1
-    while True:
-        page = await practice.page(resource, page=number, **more)
+    page = await practice.page(resource, **more)
+    records = page.records
+    while page.next is not None:
+        page = await practice.page(resource, after=page.next, **more)
         records += page.records
-        if not page.has_next:
-            return records
-        number += 1
+    return records
 
 
 async def test_all_pages_together_hold_every_record_once(practice: VisualPractice):
@@ -71,12 +69,12 @@ async def test_a_delete_appears_in_the_feed_and_leaves_the_listing(
     assert (await practice.get("patients", "9002")).record is not None
     before = (await practice.get("patients", "9002")).server_time
     put_records({"object": "patient", "delete": ["9002"]})
-    feed = await practice.deleted("patients", before - timedelta(seconds=1))
+    feed = await practice.feed("patients", "deleted", before - timedelta(seconds=1))
     entries = dict(ChangeReader.read_deleted(entry) for entry in feed.records)
     assert entries["9002"] >= before
     found = await practice.get("patients", "9002")
     assert found.record is None
-    assert (await practice.deleted("patients", None, per_page=1)).total >= 1
+    assert (await practice.feed("patients", "deleted", None, per_page=1)).total >= 1
 
 
 async def test_an_id_with_odd_characters_is_asked_for_safely(practice: VisualPractice):

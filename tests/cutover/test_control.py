@@ -133,18 +133,22 @@ async def test_a_census_asks_for_each_id_that_differs(
 
 
 class _Page:
-    def __init__(self, ids: list[int], has_next: bool) -> None:
+    def __init__(self, ids: list[int], following: str | None) -> None:
         self.records = [{"id": id_} for id_ in ids]
-        self.has_next = has_next
+        self.next = following
 
 
 class _Source:
     async def page(
-        self, resource: str, *, page: int = 1, sort: str = "", fields: tuple[str, ...] | None = None
+        self, resource: str, *, after: str | None = None, sort: str = "", fields: tuple[str, ...] | None = None
     ) -> _Page:
         assert (resource, sort, fields) == ("patients", "id", ("id",))
-        return _Page([[1, 2], [2, 3]][page - 1], page == 1)
+        return _Page([2, 3], None) if after else _Page([1, 2], "second")
+
+    async def feed(self, resource: str, which: str, since: None, *, after: str | None = None) -> _Page:
+        assert (resource, which) == ("patients", "archived")
+        return _Page([5], None) if after else _Page([4], "second")
 
 
-async def test_ids_are_listed_over_all_pages_and_each_once() -> None:
-    assert await census.list_ids(_Source(), "patient") == {"1", "2", "3"}
+async def test_ids_are_listed_over_all_pages_and_the_archive_and_each_once() -> None:
+    assert await census.list_ids(_Source(), "patient") == {"1", "2", "3", "4", "5"}

@@ -126,6 +126,17 @@ def test_verification_phases_and_batches_are_told(ledger: Ledger) -> None:
     assert ledger.ask(Reader.batches) == []
 
 
+def test_what_differs_in_the_sources_schema_is_told_until_it_is_as_it_was(ledger: Ledger) -> None:
+    drift = {"object": "patient", "resource": "patients", "was": "text", "now": "", "paused": True, "at": 7}
+    for field, what in (("mrn", "type"), ("mrn", "gone"), ("foo", "new"), ("bar", "gone"), ("bar", "back")):
+        ledger.log.add("control", codec.encode("drift", {**drift, "field": field, "what": what}), b"drift:patient")
+    ledger.apply()
+    found = ledger.ask(Reader.drifts)
+    assert [(item["field"], item["what"]) for item in found] == [("foo", "new"), ("mrn", "gone")]
+    assert found[1] == {**drift, "field": "mrn", "what": "gone", "paused": 1}
+    assert ledger.ask(Reader.phase) is None
+
+
 def test_rates_are_per_second_over_the_last_samples(ledger: Ledger) -> None:
     ledger.writer.sample(0)
     for number in range(10):

@@ -99,6 +99,29 @@ def test_a_mistake_in_the_environment_names_the_variable(monkeypatch: pytest.Mon
         load()
 
 
+def test_how_the_source_speaks_is_told_by_switches_and_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load().source.speech.text, load().source.zone) == ("auto", None)
+    monkeypatch.setenv("CARRYOVER_SOURCE__PROFILE", "times=local, paging=cursor")
+    monkeypatch.setenv("CARRYOVER_SOURCE__TIME_ZONE", "America/New_York")
+    found = load().source
+    assert (found.speech.times, found.speech.paging, str(found.zone)) == ("local", "cursor", "America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PROFILE", "times=mars", "'times=mars' is neither auto nor a switch"),
+        ("TIME_ZONE", "Mars/North", "no zone of that name"),
+    ],
+)
+def test_a_way_to_speak_or_a_zone_that_there_is_not_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"CARRYOVER_SOURCE__{variable}", value)
+    with pytest.raises(SettingsError, match=said):
+        load()
+
+
 def test_a_missing_file_that_was_named_is_an_error() -> None:
     with pytest.raises(SettingsError, match=r"There is no settings file nowhere\.toml"):
         load("nowhere.toml")

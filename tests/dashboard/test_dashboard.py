@@ -37,6 +37,7 @@ def _status(**changed: Any) -> Status:
         "verification": {"patient": {"fields": 28, "verified": 1, "mismatched": 0}},
         "holds": [{"object": "patient", "code": "parent_missing", "count": 1, "oldest": 1}],
         "rejects": [{"code": "too_long", "stage": "map", "count": 1, "newest": 1}],
+        "drifts": [],
         "mismatches": [],
         "batches": [],
         "groups": summary(LAG),
@@ -53,6 +54,14 @@ def test_the_page_escapes_what_it_shows_and_needs_nothing_from_outside() -> None
     assert "https://" not in html
     for said in ("1,234.5", "parent_missing", "too_long", "deliver", "not started", "4 records behind"):
         assert said in html
+
+
+def test_the_page_says_what_has_changed_in_the_source_and_what_to_do() -> None:
+    drift = {"object": "patient", "resource": "patients", "field": "mrn", "was": "text", "paused": 1, "at": 1}
+    html = page.render(_status(drifts=[{**drift, "what": "gone", "now": ""}]))
+    assert "patients.mrn is gone; the extract of patient waits: restore the field, or take it out of the map" in html
+    html = page.render(_status(drifts=[{**drift, "what": "type", "now": "number", "paused": 0}]))
+    assert "patients.mrn was text and is number<" in html
 
 
 @pytest.mark.parametrize(

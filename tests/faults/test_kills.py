@@ -142,6 +142,20 @@ async def test_a_broker_that_stops_answering_for_a_while_costs_nothing(
         await workers.check()
 
 
+async def test_topics_that_were_not_there_when_a_worker_joined_are_worked_on_once_they_are(
+    kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+) -> None:
+    """As after a restart of the broker: for a moment it answers and does not know its topics yet."""
+    history = History(kafka.bootstrap, topic_prefix)
+    workers = Workers(history, tmp_path, 2, SEED)
+    async with started(workers):
+        await workers.joined()
+        await history.create_topics()
+        await history.send(history.family(parents=50, children=10, seed=SEED))
+        await history.wait_for_no_lag(30)
+        await workers.check()
+
+
 async def test_a_worker_ends_when_told_to_though_its_broker_is_gone(
     own_kafka: LocalKafka, own_history: History, tmp_path: Path
 ) -> None:

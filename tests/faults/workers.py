@@ -13,6 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
 from cutover.supervise import PARENT
 from tests.faults.history import PARTITIONS, History
 
@@ -116,6 +119,27 @@ class Workers:
                 return {key: value for _, pairs in tables for key, value in pairs.items()}
             assert time.monotonic() < deadline, f"the partitions {open_} are open"
             await asyncio.sleep(0.2)
+
+    async def joined(self) -> None:
+        """Waits until the group is stable with every worker in it, whatever they have been assigned."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.history.bootstrap)
+        await admin.start()
+        deadline = time.monotonic() + OPEN_SECONDS
+        try:
+            while (found := await self._group(admin)) != ("Stable", self.count):
+                assert time.monotonic() < deadline, f"state and members of the group are {found}"
+                await asyncio.sleep(0.2)
+        finally:
+            await admin.close()
+
+    async def _group(self, admin: AIOKafkaAdminClient) -> tuple[str, int]:
+        """State of the group, and how many members it has."""
+        try:
+            (answer,) = await admin.describe_consumer_groups([self.history.prefix + "relay"])
+        except GroupCoordinatorNotAvailableError:
+            return "without a coordinator", 0  # nobody has ever joined a group on this broker
+        ((_, _, state, _, _, members, *_),) = answer.groups
+        return state, len(members)
 
     async def _tables(self, number: int, deadline: float) -> list[tuple[str, dict[bytes, bytes]]]:
         """Each partition that a worker has open now, and what it holds."""

@@ -45,6 +45,12 @@ class Practice:
     def undelete(self, object_: str, *ids: str) -> None:
         self._post("records", object=object_, undelete=list(ids))
 
+    def archive(self, object_: str, *ids: str) -> None:
+        self._post("records", object=object_, archive=list(ids))
+
+    def unarchive(self, object_: str, *ids: str) -> None:
+        self._post("records", object=object_, unarchive=list(ids))
+
     def mutate(self, **work: int) -> list[Record]:
         changes: list[Record] = self._post("mutate", **work)["changes"]
         return changes
@@ -64,7 +70,7 @@ class Practice:
         return found
 
     def patients(self) -> dict[str, Record]:
-        return {record["id"]: record for record in self.dump()["patients"]}
+        return {record["id"]: record for record in present(self.dump(), "patients")}
 
     def _post(self, door: str, **body: Any) -> Any:
         return self.http.post(f"/{door}", json=body).raise_for_status().json()
@@ -134,6 +140,11 @@ def tidy(text: str | None) -> str | None:
     return CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip() or None
 
 
+def present(dump: dict[str, list[Record]], plural: str) -> list[Record]:
+    """The records of a resource that are there, those in the archive too."""
+    return [*dump[plural], *dump.get(f"{plural}_archived", [])]
+
+
 def refusable(patient: Record) -> bool:
     """Whether a patient can't become a Contact."""
     values = {name: tidy(patient[name]) for name in TEXTS}
@@ -154,9 +165,9 @@ def check_equal(practice: Practice, org: Org) -> None:
     accounts, contacts = ours(dump["Account"]), ours(dump["Contact"])
     reference_of = {row["Id"]: reference for reference, row in (*accounts.items(), *contacts.items())}
     _check_accounts(source, accounts, reference_of)
-    wanted = {f"patient:{record['id']}": record for record in source["patients"] if not refusable(record)}
+    wanted = {f"patient:{record['id']}": record for record in present(source, "patients") if not refusable(record)}
     assert wanted.keys() <= contacts.keys(), f"missing {sorted(wanted.keys() - contacts.keys())[:10]}"
-    extra = contacts.keys() - wanted.keys() - {f"patient:{record['id']}" for record in source["patients"]}
+    extra = contacts.keys() - wanted.keys() - {f"patient:{record['id']}" for record in present(source, "patients")}
     left = {reference for reference in extra if not contacts[reference].get("VP_Deleted_At__c")}
     assert not left, f"neither in the source nor flagged: {sorted(left)[:10]}"
     for reference, record in wanted.items():
@@ -176,7 +187,7 @@ def account_of(record: Record, accounts: dict[str, Record]) -> str:
 
 
 def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record], reference_of: dict[str, str]) -> None:
-    live = {f"practice:{record['id']}": record for record in source["practices"]}
+    live = {f"practice:{record['id']}": record for record in present(source, "practices")}
     deleted = {f"practice:{record['id']}" for record in source["practices_deleted"]}
     physicians = {f"referring_physician:{one['id']}": one for one in source.get("referring-physicians", ())}
     assert live.keys() <= accounts.keys(), f"missing {sorted(live.keys() - accounts.keys())}"
@@ -195,3 +206,16 @@ def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record]
         row = accounts[reference]
         assert row["Name"] == f"{record['title']} {record['first_name']} {record['last_name']}", f"Name of {reference}"
         assert row["Referring_Physician__c"], f"Referring_Physician__c of {reference}"
+
+
+DESK = {
+    "edits": 6,
+    "creates": 3,
+    "deletes": 1,
+    "undeletes": 1,
+    "bookings": 2,
+    "cancellations": 1,
+    "visits": 2,
+    "payments": 2,
+}
+"""What people at the desk do at a time while a long test runs (`Practice.mutate`); `check_equal` must know all that it touches."""

@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 
 from cutover import phase
-from mapping.document import default_map_text, load_map
+from mapping.document import load_map
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline.maps import write_map
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
 from topics.catalogue import STAGES
@@ -26,8 +27,8 @@ _PARENT = re.compile(r"^ +\w+: \{parent: .*\n", re.MULTILINE)
 @pytest.fixture
 async def unrelated(kafka: LocalKafka, tmp_path: Path) -> AsyncIterator[Pipeline]:
     """A practice that has moved by a map in which no object refers to another; its workers have ended."""
-    path = tmp_path / "map.yaml"
-    path.write_text(_PARENT.sub("", default_map_text()))
+    path = write_map(tmp_path, only=("practice", "patient"))
+    path.write_text(_PARENT.sub("", path.read_text()))
     simple = load_map(path.read_text(), str(path))
     assert not any(column.parent for rule in simple.objects.values() for column in rule.columns.values())
     with SandboxProcess.start(patients=5, practices=3, clean=True) as sandbox:
@@ -61,8 +62,8 @@ async def test_a_row_that_gets_its_first_child_by_a_new_map_tells_it_where_it_is
     unrelated: Pipeline, tmp_path: Path
 ) -> None:
     assert not await messages(unrelated, "landed"), "nobody referred to them"
-    whole = tmp_path / "whole.yaml"
-    whole.write_text(default_map_text())
+    (tmp_path / "whole").mkdir()
+    whole = write_map(tmp_path / "whole", only=("practice", "patient"))
     await confirm(unrelated, load_map(whole.read_text(), str(whole)).hash)
     for stage in STAGES:
         unrelated.start(stage, CARRYOVER_CUTOVER__MAP=str(whole))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,11 +21,13 @@ print("end")
 """
 
 
-def run(points: str | None) -> tuple[int, list[str]]:
-    environment = {name: value for name, value in os.environ.items() if name != "CARRYOVER_FAILPOINTS"}
+def run(points: str | None, code: str = HIT, **more: str) -> tuple[int, list[str]]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CARRYOVER_FAILPOINTS")}
     if points is not None:
         environment["CARRYOVER_FAILPOINTS"] = points
-    done = subprocess.run([sys.executable, "-c", HIT], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment | more, capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout.split()
 
 
@@ -42,6 +45,26 @@ def run(points: str | None) -> tuple[int, list[str]]:
 )
 def test_a_process_leaves_where_it_is_told_to(points: str | None, code: int, reached: list[str]) -> None:
     assert run(points) == (code, reached)
+
+
+ARMED_MEANWHILE = """
+import os
+from pathlib import Path
+from transport import failpoint
+file = Path(os.environ["CARRYOVER_FAILPOINTS_FILE"])
+assert failpoint.ARMED
+for text in (None, "two=exit", "one=exit#2", "one=exit#2", "one=exit#2"):
+    if text is not None:
+        file.write_text(text)
+    print(text and text[:3], flush=True)
+    failpoint.hit("one")
+print("end")
+"""
+
+
+def test_a_process_that_runs_is_armed_by_a_file_and_counts_from_then(tmp_path: Path) -> None:
+    found = run(None, ARMED_MEANWHILE, CARRYOVER_FAILPOINTS_FILE=str(tmp_path / "points"))
+    assert found == (failpoint.EXIT_CODE, ["None", "two", "one", "one"])
 
 
 def test_an_unknown_action_is_refused() -> None:
