@@ -17,9 +17,9 @@ from uuid import uuid4
 from cutover.ledger.read import Reader
 from sandbox.process import SandboxProcess
 from tests.crash.cases import AT_RANDOM, Case, Heir, Way
-from tests.crash.org import Moment, OrgWithStrangers, PracticeWithStrangers, deed
+from tests.crash.org import Moment, OrgWithStrangers, deed
 from tests.pipeline.pipeline import CODEC, Pipeline
-from tests.pipeline.practice import Record
+from tests.pipeline.practice import Practice, Record
 from tests.transport.waiting import eventually
 from transport.failpoint import EXIT_CODE
 
@@ -37,7 +37,7 @@ class Track:
     def __init__(self, bootstrap: str, sandbox: SandboxProcess, directory: Path, way: Way) -> None:
         self.way = way
         self.org = OrgWithStrangers(sandbox)
-        self.practice = PracticeWithStrangers(sandbox, self.org)
+        self.practice = Practice(sandbox)
         self._points = directory / "points"
         self.pipeline = Pipeline(
             bootstrap,
@@ -186,7 +186,7 @@ class Track:
             with Reader(self.pipeline.settings.ledger) as reader, reader.snapshot():
                 counts = reader.conservation()
                 recount = reader.recount()
-            known = len(self.practice.patients()) + len(self.org.strangers)
+            known = len(self.practice.patients())
             assert counts["patient"]["source"] >= known
             for object_, count in counts.items():
                 assert count["conserved"], f"{object_}: {count}"
@@ -241,7 +241,7 @@ class Track:
         gone = {f"patient:{one}" for one in created[_CHANGED : _CHANGED + _DELETED]}
         for reference in (f"patient:{one}" for one in created):
             if reference in found or reference not in gone | self.org.strangers.keys():
-                deleted = [bool(row["IsDeleted"]) for row in found[reference]]
+                deleted = [bool(row["IsDeleted"] or row.get("VP_Deleted_At__c")) for row in found[reference]]
                 assert deleted == [reference in gone], f"{reference} was made {len(deleted)} times"
 
 
