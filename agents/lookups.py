@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 6
 _PAUSE_FIRST: Final = 1.0
 _PAUSE_MOST: Final = 30.0
+_SAID_AGAIN_SECONDS: Final = 60.0
 
 
 class Again(Exception):  # noqa: N818
@@ -49,6 +50,7 @@ class Lookups:
         self._look_up, self._refuse, self._failed = look_up, refuse, failed
         self._places = asyncio.Semaphore(at_once)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet_until: dict[str, float] = {}
 
     def begin(self, chunk: Chunk, requests: Sequence[Extract]) -> None:
         """Starts the look-ups of a chunk and returns; the chunk is done when they are, at once when there are none."""
@@ -77,7 +79,7 @@ class Lookups:
                     await self._look_up(chunk, request)
                 chunk.assignment.touch(chunk.tp)
             except (ConnectorError, Again) as exc:
-                log.warning("a look-up of a %s is waiting: %s", request["object"], exc)
+                self._say(request["object"], exc)
                 asked = exc.retry_after if isinstance(exc, ConnectorError) else None
                 await rest(chunk, asked or pause)
                 pause = min(2 * pause, _PAUSE_MOST)
@@ -88,6 +90,13 @@ class Lookups:
                 log.error("%s in a look-up of a %s", type(exc).__name__, request["object"])
                 await self._refuse(request, f"LOOKUP_FAILED_{type(exc).__name__.upper()}")
             return
+
+    def _say(self, object_: str, exc: Exception) -> None:
+        """Once a minute for each object: thousands may wait for the same reason."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until.get(object_, 0.0):
+            self._quiet_until[object_] = now + _SAID_AGAIN_SECONDS
+            log.warning("a look-up of a %s is waiting: %s", object_, exc)
 
 
 async def rest(chunk: Chunk, seconds: float) -> None:

@@ -5,7 +5,6 @@ The first sight is the snapshot; what differs later from what was seen until the
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
@@ -18,6 +17,7 @@ _KINDS: Final = {str: "text", int: "number", float: "number", bool: "yes/no", li
 _ODD: Final = 0.01
 """A page on which something is missing is looked into when chance alone would bring about fewer than one in a hundred such pages."""
 _ODD_NULL: Final = 0.1
+_MANY, _EACH = 2000, 20
 _ALWAYS: Final = frozenset({"id"})
 
 
@@ -54,23 +54,15 @@ class Field:
     since: int = 0
 
 
-class _Look:
-    """What one set of records shows."""
+Rows = Sequence[Mapping[str, Any]]
 
-    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
-        self.records = 0
-        self.present: Counter[str] = Counter()
-        self.filled: Counter[str] = Counter()
-        self.types: dict[str, set[str]] = {}
-        for record in records:
-            if not isinstance(record, dict):
-                continue
-            self.records += 1
-            for name, value in record.items():
-                self.present[name] += 1
-                if value is not None:
-                    self.filled[name] += 1
-                    self.types.setdefault(name, set()).add(_KINDS.get(value.__class__, NOTHING))
+
+def _rows(records: Sequence[Any]) -> Rows:
+    return [record for record in records if isinstance(record, dict)]
+
+
+def _types(name: str, rows: Rows) -> set[str]:
+    return {_KINDS.get(value.__class__, NOTHING) for row in rows if (value := row.get(name)) is not None}
 
 
 class Shape:
@@ -89,48 +81,57 @@ class Shape:
         """By name."""
         self.open: dict[str, Finding] = {}
 
-    def odd(self, records: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    def odd(self, records: Sequence[Any]) -> list[Finding]:
         """Fields that ``records`` lack, or hold in another type, where chance does not explain it; a look at others has to confirm it."""
-        look = _Look(records)
-        if not look.records or not self.records:
+        rows = _rows(records)
+        if not rows or not self.records:
             return []
         found = []
         for name, known in self.fields.items():
-            if finding := self._compare(name, known, look):
-                found.append(finding)
+            types = known.types
+            for row in rows:  # most often the first one will do
+                if (value := row.get(name)) is not None and _KINDS.get(value.__class__) in types:
+                    break
+            else:
+                if finding := self._compare(name, known, rows):
+                    found.append(finding)
         return found
 
-    def confirmed(self, findings: Iterable[Finding], others: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    def confirmed(self, findings: Iterable[Finding], others: Sequence[Any]) -> list[Finding]:
         """Those of ``findings`` that other records show as well."""
-        look = _Look(others)
-        if not look.records:
-            return []
-        return [one for one in findings if self._is_so(one, look)]
+        rows = _rows(others)
+        return [one for one in findings if rows and self._is_so(one, rows)]
 
-    def strange(self, records: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    def strange(self, records: Sequence[Any]) -> list[Finding]:
         """Fields that nobody has heard of."""
-        look = _Look(records)
-        names = look.present.keys() - self.fields.keys() - self._declared
-        return [Finding(name, "new", "", _named(look.types.get(name, ()))) for name in sorted(names)]
+        rows, known = _rows(records), self.fields.keys() | self._declared
+        names = {name for row in rows if not row.keys() <= known for name in row.keys() - known}
+        return [Finding(name, "new", "", _named(_types(name, rows))) for name in sorted(names)]
 
-    def learn(self, records: Sequence[Mapping[str, Any]], *, first_sight: bool) -> list[Finding]:
+    def learn(self, records: Sequence[Any], *, first_sight: bool) -> list[Finding]:
         """Takes ``records`` in, none of which is odd; returns what is new or back as it was."""
-        look = _Look(records)
-        news = [] if first_sight else self.note(self.strange(records))
+        rows = _rows(records)
+        strange = self.strange(rows)
+        for one in strange if first_sight else ():
+            self.fields[one.field] = Field(since=self.records)
+        news = [] if first_sight else self.note(strange)
         for name, open_ in list(self.open.items()):
-            if open_.what in {"gone", "type"} and look.types.get(name, set()) & self.fields[name].types:
+            if open_.what in {"gone", "type"} and _types(name, rows) & self.fields[name].types:
                 del self.open[name]
                 news.append(Finding(name, "back", open_.now, open_.was))
-        for name, present in look.present.items():
-            known = self.fields.get(name)
-            if known is None:
-                known = self.fields[name] = Field(since=self.records)
-            if name in self.open and self.open[name].what != "new":
-                continue
-            known.present += present
-            known.filled += look.filled[name]
-            known.types |= look.types.get(name, set())
-        self.records += look.records
+        # A few tell as much as all, once there have been many.
+        for row in rows if self.records < _MANY else rows[::_EACH]:
+            for name, value in row.items():
+                known = self.fields.get(name)
+                if known is None:
+                    known = self.fields[name] = Field(since=self.records)
+                if name in self.open and self.open[name].what != "new":
+                    continue
+                known.present += 1
+                if value is not None:
+                    known.filled += 1
+                    known.types.add(_KINDS.get(value.__class__, NOTHING))
+            self.records += 1
         return news
 
     def note(self, findings: Iterable[Finding]) -> list[Finding]:
@@ -162,25 +163,25 @@ class Shape:
         self.fields = {name: Field(one[0], one[1], set(one[2]), one[3]) for name, one in found["fields"].items()}
         self.open = {name: Finding(*one) for name, one in found["open"].items()}
 
-    def _compare(self, name: str, known: Field, look: _Look) -> Finding | None:
+    def _compare(self, name: str, known: Field, rows: Rows) -> Finding | None:
         was = _named(known.types)
-        if not look.present[name]:
+        if not any(name in row for row in rows):
             before = self.records - known.since
-            share = known.present / before if before else 1.0
-            if name in self.needed or (1 - share) ** look.records <= _ODD:
+            share = min(1.0, known.present / before) if before else float(name in self.open)
+            if name in self.needed or (1 - share) ** len(rows) <= _ODD:
                 return Finding(name, "gone", was, "")
             return None
-        types = look.types.get(name, set())
-        if types and known.types and not types & known.types:
+        types = _types(name, rows)
+        if types and known.types:
             return Finding(name, "type", was, _named(types))
-        if not types and known.filled and (1 - known.filled / self.records) ** look.records <= _ODD_NULL:
+        if not types and known.filled and (1 - min(1.0, known.filled / self.records)) ** len(rows) <= _ODD_NULL:
             return Finding(name, "type", was, NOTHING)
         return None
 
-    def _is_so(self, finding: Finding, look: _Look) -> bool:
+    def _is_so(self, finding: Finding, rows: Rows) -> bool:
         if finding.what == "gone":
-            return not look.present[finding.field]
-        return not look.types.get(finding.field, set()) & self.fields[finding.field].types
+            return not any(finding.field in row for row in rows)
+        return not _types(finding.field, rows) & self.fields[finding.field].types
 
 
 def _named(types: Iterable[str]) -> str:

@@ -51,6 +51,7 @@ class Check:
     ticket: Ticket
     tries: int = 0
     due: float = 0.0
+    overtaken: bool = False
 
 
 class Lookup(NamedTuple):
@@ -97,6 +98,7 @@ class Verify:
         self._values = values or {}
         self._references: dict[str, str] = {}
         self._again: dict[str, Check] = {}
+        self._read_again: dict[str, Check] = {}
         self._reading = asyncio.Lock()
 
     async def handle(self, chunk: Chunk) -> None:
@@ -133,6 +135,9 @@ class Verify:
         waiting = self._again.pop(own, None)
         if waiting is not None:
             waiting.ticket.settle()
+        reading = self._read_again.pop(own, None)
+        if reading is not None:
+            reading.overtaken = True
 
     async def tick(self) -> None:
         """Reads rows that differed again, when their time has come; runs until cancelled."""
@@ -144,11 +149,13 @@ class Verify:
                     del self._again[own]
             due = [check for check in self._again.values() if check.due <= now]
             if due:
+                self._read_again = {check.operation["reference"]: check for check in due}
                 for check in due:
                     del self._again[check.operation["reference"]]
                     check.chunk.assignment.touch(check.chunk.tp)
                 with contextlib.suppress(StaleAssignment):
                     await self._verify(due)
+                self._read_again = {}
 
     async def _verify(self, checks: list[Check]) -> None:
         by_object: dict[str, list[Check]] = defaultdict(list)
@@ -174,6 +181,9 @@ class Verify:
                 chunk, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
             )
         for check, row in zip(checks, rows, strict=True):
+            if check.overtaken:  # while it was read; what is newer is checked by itself
+                check.ticket.settle()
+                continue
             change = self._change(cast("Position", check.operation["source"]), records)
             columns: list[str] = []
             if row is None:

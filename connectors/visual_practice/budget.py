@@ -70,9 +70,14 @@ class Budget:
         self._urgent = 0
         self._logged_at: float | None = None
         self.waited_seconds = 0.0
-        """Seconds that requests have waited in all; for metrics."""
+        """Seconds that requests have waited here in all; for metrics. A refused one waits with its caller, until it is tried again."""
         self.refusals = 0
         """Answers that said "too many"; for metrics."""
+
+    @property
+    def closed_seconds(self) -> float:
+        """Seconds for which no request may leave because of a refusal; for metrics."""
+        return max(0.0, self._closed_until - self._now())
 
     @property
     def rate(self) -> float | None:
@@ -116,6 +121,7 @@ class Budget:
         asked = asked_wait(headers, self._wall)
         if asked is not None:
             self._closed_until = max(self._closed_until, now + asked)
+            self._note(asked)
             return
         if now < self._closed_until:
             return  # sent before the refusal that closed us

@@ -193,14 +193,6 @@ class VisualPractice:
             self._time = SourceTime(zone, local=times == "local")
         return self._time
 
-    async def schema(self) -> dict[str, Any]:
-        """What `/v1/schema` says; empty when the installation has none.
-
-        Raises:
-            ConnectorError: See `connectors.errors`.
-        """
-        return await self._described()
-
     async def page(
         self,
         resource: str,

@@ -136,7 +136,7 @@ class Walk:
         return Span(now - timedelta(seconds=self.slow), now + timedelta(seconds=self.slow))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.integers(1, 10), st.lists(STEPS, max_size=50), st.integers(1, 12), st.integers(0, 2), st.booleans())
 def test_every_change_of_the_night_arrives_and_none_goes_backwards(
     rows: int, steps: list[tuple[str, int, int]], sweeps: int, slow: int, by_place: bool

@@ -79,6 +79,17 @@ def test_a_field_that_is_often_empty_may_be_empty(shape: Shape) -> None:
     assert shape.odd([record(1, notes=None)] * 5) == []
 
 
+def test_a_rare_field_of_a_large_snapshot_is_no_news_later() -> None:
+    shape = Shape(DECLARED, NEEDED)
+    for start in range(0, 3000, 100):
+        more = {"rare": 1} if start == 2900 else {}
+        shape.learn(
+            [record(start), record(start + 1, **more), *(record(start + n) for n in range(2, 100))], first_sight=True
+        )
+    assert shape.learn([record(1, rare=2)], first_sight=False) == []
+    assert shape.odd([record(1)]) == []
+
+
 def test_a_new_field_is_told_once_and_a_declared_one_never(shape: Shape) -> None:
     page = [record(1, foo=1, extra="x")]
     assert shape.learn(page, first_sight=False) == [Finding("foo", "new", "", "number")]

@@ -141,6 +141,7 @@ async def test_a_look_up_goes_before_walks_that_wait() -> None:
 async def test_a_wait_beyond_patience_is_handed_back_with_its_length() -> None:
     budget = Budget(10.0)
     budget.answered(429, {"Retry-After": "600"})
+    assert 599 <= budget.closed_seconds <= 600
     with pytest.raises(RateLimited) as caught:
         await budget.admit()
     assert 599 <= (caught.value.retry_after or 0) <= 600

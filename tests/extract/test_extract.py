@@ -52,6 +52,7 @@ async def test_broken_answers_and_changes_under_way_lose_nothing_in_any_profile(
     tell("faults", route="GET /v1/patients", kind="mutate", work=work, every=3, count=6)
     for seed, kind in enumerate(("partial", "drop", "truncate", "not_json", "500")):
         tell("faults", route="GET /v1/", kind=kind, probability=0.08, seed=seed, count=4)
+    tell("faults", route="GET /v1/patients\\?.*cursor=", kind="400", count=2)  # places that the source has forgotten
     reading = await read(page_size=20)
     found = await equal(reading, read_topic, closed=True)
     stamps = {one["fields"][name] for one in found.values() if one["fields"] for name in ("created_at", "updated_at")}
@@ -134,19 +135,14 @@ async def test_an_installation_without_an_archive_has_nothing_in_it(read: Read, 
     assert await archive.find("7000") is None
 
 
-@pytest.mark.parametrize(
-    ("drift", "said"),
-    [
-        ({"field": "middle_name", "to": "second_name"}, [("middle_name", "gone", True), ("second_name", "new", False)]),
-        ({"field": "mrn", "type": "number"}, [("mrn", "type", True)]),
-    ],
-)
-async def test_a_field_that_the_map_needs_is_waited_for_and_never_blanked(
-    read: Read, tell: Tell, read_topic: ReadTopic, drift: dict[str, Any], said: list[tuple[str, str, bool]]
+async def test_fields_that_the_map_needs_are_waited_for_and_never_blanked(
+    read: Read, tell: Tell, read_topic: ReadTopic
 ) -> None:
+    said = [("mrn", "gone", True), ("middle_name", "type", True)]
     reading = await read()
     before = await equal(reading, read_topic, closed=True)
-    tell("faults", kind="drift", object="patient", **drift)
+    tell("faults", kind="drift", object="patient", field="mrn", remove=True)
+    tell("faults", kind="drift", object="patient", field="middle_name", type="number")
     edited = sorted(
         one["id"] for one in reading.practice.dump()["patients"] if one["last_name"] and one["middle_name"]
     )[:5]
