@@ -304,8 +304,9 @@ class Load:
             await self._settlement.settle(assignment, lane, aside, None)
         if theirs:
             lane.batches += 1
-            await self._send(assignment, lane, "update", theirs)
         await self._send(assignment, lane, operation, ours)
+        if theirs:
+            await self._send(assignment, lane, "update", theirs)
 
     async def _send(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731

@@ -8,14 +8,14 @@ import httpx
 
 from sandbox.process import SandboxProcess
 from tests.crash.cases import Way
-from tests.pipeline.practice import Org, Practice, Record
+from tests.pipeline.practice import Org, Record
 
 _DATA = "/services/data/v62.0"
 _RESULTS = "/jobs/ingest/{id}/{which}"
 
 
 class OrgWithStrangers(Org):
-    """An org with rows that carry an external id of ours and are not ours; `rows` leaves them out."""
+    """An org with rows that carry an external id of ours and were not made by us."""
 
     def __init__(self, sandbox: SandboxProcess) -> None:
         super().__init__(sandbox)
@@ -29,9 +29,6 @@ class OrgWithStrangers(Org):
         self._rest.post("/sobjects/Contact", json=body).raise_for_status()
         (self.strangers[reference],) = (row for row in self.dump()["Contact"] if row.get("VP_Id__c") == reference)
 
-    def rows(self, sobject: str) -> dict[str, Record]:
-        return {ref: row for ref, row in super().rows(sobject).items() if ref not in self.strangers}
-
     def jobs(self) -> dict[str, str]:
         """The state of each ingest job, by id, oldest first."""
         answer = self._rest.get("/jobs/ingest").raise_for_status().json()
@@ -43,19 +40,6 @@ class OrgWithStrangers(Org):
 
     def close(self) -> None:
         self._rest.close()
-
-
-class PracticeWithStrangers(Practice):
-    """The practice without the patients whose rows in the org are somebody else's."""
-
-    def __init__(self, sandbox: SandboxProcess, org: OrgWithStrangers) -> None:
-        super().__init__(sandbox)
-        self._org = org
-
-    def dump(self) -> dict[str, list[Record]]:
-        found = super().dump()
-        found["patients"] = [one for one in found["patients"] if f"patient:{one['id']}" not in self._org.strangers]
-        return found
 
 
 class Moment(NamedTuple):

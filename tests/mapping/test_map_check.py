@@ -133,7 +133,7 @@ def test_insert_only_columns_come_from_the_org():
 
 
 def test_a_column_to_match_by_must_be_one_that_the_org_can_search():
-    document = default_map()
+    document = core_map()
     patient = document.objects["patient"].model_copy(update={"match": ("Description",)})
     matching = document.model_copy(update={"objects": {**document.objects, "patient": patient}})
     describes = org()

@@ -17,6 +17,7 @@ async def test_no_value_of_a_patient_is_in_a_log_a_key_a_header_the_audit_or_a_p
     canary = CANARY.encode()
     carriers = {moved.catalogue.vp("patient"), moved.catalogue.refs, moved.catalogue.sf("Contact")}
     carriers |= {moved.catalogue.state("refs"), moved.catalogue.rejects, moved.catalogue.replay}
+    carriers.add(moved.catalogue.images)
     for topic in moved.catalogue.topics:
         records = await moved.records(topic.name)
         for record in records:
