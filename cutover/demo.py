@@ -81,7 +81,7 @@ class _Run:
 
 
 @click.command()
-@click.option("--patients", default=10_000, show_default=True, help="Patients of the generated practice.")
+@click.option("--patients", default=2_000, show_default=True, help="Patients of the generated practice.")
 @click.option("--seed", default=7, show_default=True, help="The same seed makes the same practice.")
 @click.option("--keep", is_flag=True, help="Leave everything running at the end, and say what to look at.")
 @click.option(
@@ -436,7 +436,7 @@ def _tell(
 ) -> None:
     table = Table(title="Every record of the source is in exactly one class" if proof.conserved else "NOT conserved")
     for heading in ("object", "source", *CLASSES):
-        table.add_column(heading, justify="left" if heading == "object" else "right")
+        table.add_column(heading, justify="left" if heading == "object" else "right", no_wrap=True)
     for name, counts in proof.objects.items():
         table.add_row(name, *(f"{counts[column]:,}" for column in ("source", *CLASSES)))
     console.print(table)
