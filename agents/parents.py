@@ -22,7 +22,9 @@ from topics.messages import Ready, Waiting
 
 PAGE: Final = 500
 PLACEHOLDER_MARK: Final = ":~"
-_CHILD: Final = struct.Struct(">?q41s")  # placed at a placeholder, waiting since (ms), version
+_CHILD: Final = struct.Struct(
+    ">?q41s"
+)  # gone on for now (at a placeholder, or without a link), waiting since (ms), version
 
 
 class State(Protocol):
@@ -36,10 +38,10 @@ class State(Protocol):
 
 
 class Forward(NamedTuple):
-    """The parent's id is known: set it in the row and send it on."""
+    """The parent's id is known (or, None, left out for now): set it in the row and send it on."""
 
     waiting: Waiting
-    sf_id: str
+    sf_id: str | None
     relinked: bool
 
 
@@ -88,6 +90,7 @@ class Lookup(NamedTuple):
 Effect: TypeAlias = Forward | Hop | Hold | Refuse | Create | Continue | Lookup
 
 _ALL: Final = 1 << 62
+_FACETS: Final = 16  # more than one child has
 _HELD: Final = {"rejected": "PARENT_REJECTED", "gone": "PARENT_GONE", "absent": "PARENT_ABSENT"}
 
 
@@ -243,6 +246,16 @@ class Parents:
         if self._fate(parent).get("fate") is None:
             self._put(parent, {"fate": "absent"})
             yield from self.release(parent, "", now)
+
+    def unlink(self, parent: str, child: str) -> Iterator[Effect]:
+        """The child and the parent wait for each other: the child goes on without it, and is linked when it has landed."""
+        own = b"W|%s\0%s" % (parent.encode(), child.encode())
+        for key, value in self._state.scan(b"W|" + parent.encode(), after=own, limit=_FACETS):
+            placed, since, version = _CHILD.unpack_from(value)
+            waiting = self._child(key, value)
+            if waiting["child"] == child and not placed:
+                self._state.put(key, _CHILD.pack(True, since, version) + value[_CHILD.size :])
+                yield Forward(waiting, None, relinked=False)
 
     def release(self, parent: str, cursor: str, now: int) -> Iterator[Effect]:
         """Applies the parent's fate to a page of its children, those after ``cursor``."""

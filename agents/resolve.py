@@ -147,6 +147,8 @@ class Resolve:
                 return parents.gone(parent, message["epoch"], now)
             case "absent":
                 return parents.absent(parent, now)
+            case "unlink":
+                return parents.unlink(parent, message["child"])
             case "release":
                 return parents.release(parent, message["cursor"], now)
             case _:
@@ -180,9 +182,14 @@ class Resolve:
                 object_, vp_id = reference.split(parent)
                 await self._outputs.extract("lookup", object_, run, vp_id)
 
-    async def _forward(self, waiting: Waiting, sf_id: str, *, relinked: bool) -> None:
+    async def _forward(self, waiting: Waiting, sf_id: str | None, *, relinked: bool) -> None:
         row = waiting["row"]
         row["columns"][waiting["column"]] = sf_id
+        if sf_id is None:
+            columns = [waiting["column"]]
+            await self._outputs.audit(
+                "unlink", row, None, code="PARENT_CYCLE", detail=waiting["parent"], columns=columns
+            )
         if relinked:
             version = Version.decode(row["version"])
             row["version"] = version._replace(resolution=version.resolution + 1).encode()

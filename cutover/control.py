@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from cutover import census
+from cutover import census, cycles
 from cutover.chosen_map import read_map
 from cutover.ledger.consume import Feed
 from cutover.ledger.read import Reader
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MEASURE_SECONDS = 2.0
 RECONNECT_SECONDS = 2.0
+CIRCLES_SECONDS = 2.0
+TELL_AGAIN_SECONDS = 60.0
 STATUS_SECONDS = 0.5
 """A status is shared by all who ask within this time."""
 
@@ -84,6 +86,7 @@ class Control:
                 tasks.create_task(self._feed.run())
                 tasks.create_task(self._again("measuring the lag", self._measure))
                 tasks.create_task(self._again("the census", self._take_censuses))
+                tasks.create_task(self._again("looking for circles", self._break_circles))
         finally:
             await runner.cleanup()
             await self._feed.close()
@@ -147,6 +150,29 @@ class Control:
                     await asyncio.sleep(MEASURE_SECONDS)
         finally:
             self._lag, self._measured = None, True
+
+    async def _break_circles(self) -> None:
+        """Lets records go on that wait for each other; one that was told is told again only after a while."""
+        told: dict[str, float] = {}
+        while True:
+            await asyncio.sleep(CIRCLES_SECONDS)
+            waits_for = await asyncio.to_thread(self._waiting)
+            now = time.monotonic()
+            due = [
+                one
+                for one in cycles.breaks(waits_for)
+                if now - told.get(one["child"], -TELL_AGAIN_SECONDS) >= TELL_AGAIN_SECONDS
+            ]
+            if due:
+                topic = self._catalogue.refs
+                records = [cycles.encoded(one, self._codec, topic) for one in due]
+                await publish(self._settings.kafka.bootstrap, topic, records)
+                told |= {one["child"]: now for one in due}
+                log.warning("%d circles of records that wait for each other are broken", len(due))
+
+    def _waiting(self) -> dict[str, str]:
+        with Reader(self._settings.ledger) as reader:
+            return reader.waiting()
 
     async def _take_censuses(self) -> None:
         while True:

@@ -215,8 +215,8 @@ class Catalogue:
         yield self._kept(
             self.refs,
             "reference of the parent waited for",
-            ("waiting", "base", "member", "landed", "rejected", "gone", "absent", "release"),
-            ("extract", "map", "resolve", "load"),
+            ("waiting", "base", "member", "landed", "rejected", "gone", "absent", "unlink", "release"),
+            ("extract", "map", "resolve", "load", "control"),
             ("resolve",),
         )
         to_owners = ("ready", "decision")

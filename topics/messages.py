@@ -170,6 +170,13 @@ class Absent(TypedDict):
     parent: str
 
 
+class Unlink(TypedDict):
+    """`unlink`: `child` goes on without `parent` for now, because each waits for the other."""
+
+    parent: str
+    child: str
+
+
 class Release(TypedDict):
     """`release`: go on releasing a parent's children after `cursor`."""
 

@@ -110,6 +110,15 @@ class Reader:
             "GROUP BY object, code ORDER BY count DESC, object, code"
         )
 
+    def waiting(self) -> dict[str, str]:
+        """Whom each record waits for that is held because its parent hasn't come."""
+        return {
+            row["reference"]: row["detail"]
+            for row in self._connection.execute(
+                "SELECT reference, detail FROM deliveries WHERE state = 'held' AND code = 'WAITING_FOR_PARENT' AND detail IS NOT NULL"
+            )
+        }
+
     def held_by_owner(self) -> dict[str, int]:
         """How many records wait for each owner to be decided, those that wait for somebody who stands for them included."""
         waiting: dict[str, int] = {}

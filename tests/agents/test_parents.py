@@ -412,3 +412,39 @@ def test_children_of_a_parent_that_did_not_land_wait_on_after_a_restart(bench: B
     assert bench.parents.unreleased == []
     assert bench.overdue(100) == []
     assert codes(bench.landed()) == ["Forward"]
+
+
+# -- circles and those who stand for others ----------------------------------------------------------------------------
+
+
+def test_a_child_goes_on_without_a_parent_that_waits_for_it_and_is_linked_when_that_lands(bench: Bench) -> None:
+    for number in (1, 11):
+        bench.waiting(waiting(f"practice:{number}", PARENT))
+    (on,) = bench.parents.unlink(PARENT, "practice:1")
+    assert isinstance(on, Forward)
+    assert (on.waiting["child"], on.sf_id, on.relinked) == ("practice:1", None, False)
+    assert list(bench.parents.unlink(PARENT, "practice:1")) == [], "once is enough"
+    landed = sorted((one.waiting["child"], one.relinked) for one in bench.landed() if isinstance(one, Forward))
+    assert landed == [("practice:1", True), ("practice:11", False)]
+    assert list(bench.parents.unlink(PARENT, "practice:1")) == []
+
+
+def test_who_stands_for_a_parent_is_told_again_when_that_has_another_id(bench: Bench) -> None:
+    stands = {**waiting("provider:1", PARENT), "column": "Id"}
+    bench.waiting(cast("Waiting", stands))
+    assert codes(bench.landed("005A")) == ["Forward"]
+    assert bench.landed("005A") == []
+    (again,) = bench.landed("005B")
+    assert isinstance(again, Forward)
+    assert (again.sf_id, again.relinked) == ("005B", True)
+
+
+def test_what_counts_in_a_row_that_has_not_come_is_held_as_a_child_is(bench: Bench) -> None:
+    bench.parents.expect(PARENT, waiting("payment:1", PARENT)["row"], bench.now)
+    assert codes(list(bench.parents.expect(PARENT, waiting("payment:1", PARENT)["row"], bench.now))) == []
+    assert codes(bench.overdue(5)) == ["Lookup"]
+    bench.parents.met(PARENT)
+    assert bench.overdue(100) == []
+    bench.absent()
+    row = waiting("payment:2", PARENT)["row"]
+    assert codes(list(bench.parents.expect(PARENT, row, bench.now))) == ["Hold PARENT_ABSENT"]

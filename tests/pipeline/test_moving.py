@@ -181,6 +181,16 @@ async def test_a_practice_whose_parent_appears_later_is_held_by_name_and_then_go
     await moved.conserved()
 
 
+async def test_practices_in_a_circle_arrive_and_are_linked(moved: Pipeline) -> None:
+    ring = {"8011": "8012", "8012": "8013", "8013": "8011"}
+    moved.practice.put("practice", *({"id": own, "name": own, "parent_id": parent} for own, parent in ring.items()))
+    moved.practice.put("patient", {"id": "731001", "last_name": "Circles", "practice_id": "8012"})
+    await moved.equal()
+    told = [one for one in await moved.operations("practice:8011") if one["what"] == "unlink"]
+    assert [(one["code"], one["detail"]) for one in told] == [("PARENT_CYCLE", "practice:8012")]
+    await moved.conserved()
+
+
 async def test_a_replay_of_everything_changes_nothing(moved: Pipeline) -> None:
     await moved.equal()
     await moved.idle()
