@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from agents.outputs import Outputs, now_ms
 from agents.shape import Finding, Shape, key_of
+from connectors.errors import PageTooSlow
 from connectors.visual_practice.client import VisualPractice
 from state.table import StateTable
 from topics.messages import Drift
@@ -78,14 +79,27 @@ class Watch:
         odd = self._shape.odd(records)
         if not odd:
             return True
-        probe = await self._client.page(self._resource, sort="id", per_page=_PROBED)
-        confirmed = self._shape.confirmed(odd, probe.records)
+        confirmed = self._shape.confirmed(odd, await self._probe())
         needed = [one for one in confirmed if one.field in self._shape.needed]
         if confirmed:
             await self._report(self._shape.note([*confirmed, *self._shape.strange(records)]), first_sight=False)
         if needed:
             raise Drifted(self._resource, needed)
         return not [one for one in odd if one not in confirmed and one.field in self._shape.needed]
+
+    async def _probe(self) -> list[Any]:
+        """Records that were not chosen for being new, in pages of the size that the source can bear."""
+        while True:
+            found: list[Any] = []
+            try:
+                page = await self._client.page(self._resource, sort="id")
+                found += page.records
+                while page.next is not None and len(found) < _PROBED:
+                    page = await self._client.page(self._resource, sort="id", after=page.next)
+                    found += page.records
+            except PageTooSlow:
+                continue
+            return found
 
     async def learn(self, records: Sequence[Mapping[str, Any]], *, first_sight: bool) -> None:
         """Takes in records that were published."""

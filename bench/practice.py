@@ -1,10 +1,11 @@
-"""A made-up practice as change records, for benchmarks that begin behind the extract.
+"""A made-up practice as change records, for benchmarks that begin behind the extract: staff, practices, patients, their visits, bills and payments.
 
 Every patient belongs to a practice that exists, so that the bare pipe of `bench.bare`, which can't wait for anything, gets through too.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC
 from typing import Any, Final
@@ -12,8 +13,20 @@ from typing import Any, Final
 from bench.topics import Record
 from connectors.visual_practice.change import ChangeReader
 from mapping.source_fields import SOURCE_FIELDS
-from sandbox.visual_practice import generator
-from sandbox.visual_practice.schema import PATIENT, PRACTICE, Resource, complete
+from sandbox.visual_practice import clinic, generator
+from sandbox.visual_practice.calendar import day_of
+from sandbox.visual_practice.history import History
+from sandbox.visual_practice.schema import (
+    APPOINTMENT,
+    INVOICE,
+    PATIENT,
+    PAYMENT,
+    PRACTICE,
+    PROVIDER,
+    USER,
+    Resource,
+    complete,
+)
 from topics.catalogue import Catalogue
 from topics.codec import Codec
 from topics.version import Version
@@ -27,12 +40,38 @@ def practices_for(patients: int) -> int:
     return max(20, patients // 250)
 
 
+ROWS: Final = ("practice", "patient", "appointment", "invoice")
+"""The objects that have rows of their own."""
+
+
 def records(catalogue: Catalogue, patients: int, seed: int = 7) -> Iterator[Record]:
-    """What the extract would have written to ``vp.practice`` and ``vp.patient``."""
+    """What the extract would have written to ``vp.*``, object by object."""
     sizes = generator.Sizes(patients, practices_for(patients), seed, dirty=False)
     codec = Codec()
+    staff = list(generator.users())
+    yield from _changes(catalogue, codec, USER, iter(staff))
+    yield from _changes(catalogue, codec, PROVIDER, clinic.providers(staff, sizes.practices, seed))
     yield from _changes(catalogue, codec, PRACTICE, generator.practices(sizes))
     yield from _changes(catalogue, codec, PATIENT, _at_home(generator.patients(sizes), sizes.practices))
+    for resource in (APPOINTMENT, PAYMENT, INVOICE):
+        yield from _changes(catalogue, codec, resource, _hanging(resource, sizes))
+
+
+def count(catalogue: Catalogue, patients: int) -> dict[str, int]:
+    """How many of `records` there are of each object."""
+    found: Counter[str] = Counter()
+    for topic, *_ in records(catalogue, patients):
+        found[topic.removeprefix(catalogue.vp(""))] += 1
+    return dict(found)
+
+
+def _hanging(resource: Resource, sizes: generator.Sizes) -> Iterator[dict[str, Any]]:
+    """Everything of one resource that hangs on the patients."""
+    history = History(sizes.seed)
+    for patient in _at_home(generator.patients(sizes), sizes.practices):
+        for kind, record in history.of(patient, day_of(patient["created_at"])):
+            if kind is resource:
+                yield record
 
 
 def _at_home(patients: Iterator[dict[str, Any]], practices: int) -> Iterator[dict[str, Any]]:
