@@ -56,7 +56,7 @@ class Reader:
 
         Returns:
             Per object: `source` (deliveries known from the source), one count per state (`delivery.STATES`),
-            `present` (rows that Salesforce has now, of whichever version), `unsourced` (rows of our own making),
+            `present` (rows that Salesforce has now, of whichever version, and that are not flagged as deleted), `unsourced` (rows of our own making),
             `census` (the last one, or None), and `conserved`: the states add up to `source`, and the last census, if there
             was one, found the source to hold exactly that.
         """

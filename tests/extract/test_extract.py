@@ -73,6 +73,17 @@ async def test_a_reader_that_is_killed_goes_on_with_pages_that_are_not_too_slow(
     await equal(reading, read_topic)
 
 
+async def test_what_looks_odd_is_held_against_pages_that_are_not_too_slow(
+    read: Read, tell: Tell, read_topic: ReadTopic
+) -> None:
+    tell("pace", record_seconds=0.004, gateway_seconds=0.2)
+    reading = await read()
+    await equal(reading, read_topic)
+    tell("records", object="patient", put=[{"id": str(7100 + n), "last_name": "Bare"} for n in range(30)])
+    found = await equal(reading, read_topic)
+    assert found["7100"]["fields"]["mrn"] is None
+
+
 async def test_look_ups_run_beside_each_other_and_hold_up_no_start(
     read: Read, tell: Tell, read_topic: ReadTopic
 ) -> None:
