@@ -85,7 +85,7 @@ class Load:
         self._adoption = adoption
         self._removal = removal
         self._flagging = frozenset(flagging)
-        self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption)
+        self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption, sending.create_only)
         self._items = Items(sort_by)
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
@@ -295,6 +295,10 @@ class Load:
         # Whatever was to be done to somebody else's row, it is done by its id; and it is never deleted.
         theirs = [member for member in members if member[0].target is not None]
         ours, flagged, kept = await self._spare(operation, [one for one in members if one[0].target is None], touch)
+        if operation == "upsert" and self._sending.create_only:
+            await self._find_made(lane, ours, touch)
+            theirs += [member for member in ours if member[0].found is not None]
+            ours = [member for member in ours if member[0].found is None]
         assignment.check()
         if flagged:
             lane.batches += 1
@@ -317,7 +321,7 @@ class Load:
             await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
             if failpoint.ARMED:
                 failpoint.hit("batch-planned")
-        rows = [(item, item.target or state.sf_id) for item, state in members]
+        rows = [(item, item.target or state.sf_id or item.found) for item, state in members]
         if batch["path"] == "bulk":
             results = await self._sending.by_bulk(batch, rows, operation, touch)
         else:
@@ -389,6 +393,15 @@ class Load:
                 item.target = None  # the row that was to be taken over was not
                 nothing.append((item, state))
         return sent, nothing
+
+    async def _find_made(self, lane: Lane, members: Sequence[Member], touch: Callable[[], None]) -> None:
+        """Finds rows that an earlier call may have made, whose answer nobody has heard: what may be set only with a new row would be refused now."""
+        unsure = [
+            item for item, state in members if item.op == "upsert" and (item.attempts or item.key in lane.recalled)
+        ]
+        present = await self._sending.present([item.reference for item in unsure], touch) if unsure else {}
+        for item in unsure:
+            item.found = present.get(item.reference)
 
     async def _spare(
         self, operation: Operation, members: Sequence[Member], touch: Callable[[], None]

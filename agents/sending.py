@@ -73,7 +73,7 @@ class Sending:
         self.sobject = sobject
         self._external_id = external_id
         self._select = f"SELECT Id, {external_id} FROM {sobject}"  # noqa: S608 - names of the confirmed map
-        self._create_only = frozenset(create_only)
+        self.create_only = frozenset(create_only)
         self._journal = journal
         self._user: str | None = None
         self.collections = Collections(salesforce)
@@ -138,7 +138,7 @@ class Sending:
             return {self._external_id: None}  # a row that somebody else made stays, and is ours no longer
         values: dict[str, Any] = item.columns
         if operation == "update":
-            values = {name: value for name, value in values.items() if name not in self._create_only}
+            values = {name: value for name, value in values.items() if name not in self.create_only}
         else:
             values |= item.insert_only
         values[self._external_id] = item.reference
@@ -249,7 +249,7 @@ class Sending:
         for layout in dict.fromkeys(item.layout for item in items):
             names |= dict.fromkeys(layout.names if operation == "update" else layout.names + layout.insert_only)
         if operation == "update":
-            return ["Id", *(name for name in names if name not in self._create_only)]
+            return ["Id", *(name for name in names if name not in self.create_only)]
         return [*names]
 
     async def abort_if_open(self, job: str, touch: Callable[[], None]) -> None:

@@ -25,6 +25,7 @@ from transport.assignment import Assignment
 Member: TypeAlias = tuple[Item, RowState]
 
 STAGE: Final = "load"
+_NOT_TO_BE_SET: Final = "INVALID_FIELD_FOR_INSERT_UPDATE"
 SKIPPED: Final = "SKIPPED_BY_RULE"
 _RETRY_SECONDS: Final = 1.0
 _RETRY_MOST: Final = 30.0
@@ -62,6 +63,7 @@ class Settlement:
         external_id: str,
         parents: Collection[str],
         adoption: Adoption,
+        create_only: Collection[str] = (),
     ) -> None:
         self._outputs = outputs
         self._rows = rows
@@ -69,6 +71,7 @@ class Settlement:
         self._external_id = external_id
         self._parents = frozenset(parents)
         self._adoption = adoption
+        self._create_only = frozenset(create_only)
 
     async def settle(
         self, assignment: Assignment, lane: Lane, results: Sequence[tuple[Result, RowState]], batch: Batch | None
@@ -210,11 +213,13 @@ class Settlement:
         item, error = result.item, result.error
         assert error is not None
         row, taking = item.row, item.target is not None
-        meaning = handling(error, self._external_id, by_id=item.removes or taking or state.sf_id is not None)
+        meaning = handling(error, self._external_id, by_id=item.removes or taking or bool(state.sf_id or item.found))
         if taking and meaning in {Handling.GONE, Handling.DUPLICATE_OWN_ID} and item.attempts < _DECIDED_ANEW:
             self._adoption.release(item)  # the row to take over is gone, or another one has our external id now
             return True
-        if meaning in _AGAIN:
+        # It is there: an earlier call made it, and its answer was lost. Then it is looked for, and updated.
+        made = error.code == _NOT_TO_BE_SET and set(error.fields) <= self._create_only and not item.attempts
+        if meaning in _AGAIN or made:
             return True
         if meaning is Handling.GONE and item.removes:
             await self._applied(result, state, changes, sent=True, gone=True)

@@ -44,6 +44,27 @@ async def test_broken_answers_of_the_target_are_waited_out_and_write_nothing_twi
     assert not [one for one in await moved.rejects() if one["code"] == "FOREIGN_ROW"]
 
 
+async def test_a_bill_whose_first_answer_was_lost_arrives_though_its_patient_may_be_set_only_once(
+    moved: Pipeline,
+) -> None:
+    bill = {
+        "number": "INV-8",
+        "patient_id": "745001",
+        "practice_id": "1",
+        "provider_id": "1",
+        "issue_date": "2026-01-05",
+    }
+    moved.practice.put("patient", {"id": "745001", "last_name": "Twice", "practice_id": "1"})
+    await moved.equal()
+    moved.org.fault(route="composite/sobjects/Opportunity", kind="drop", count=1, after=True)
+    more = {"status": "open", "total_amount": "90.00", "items": []}
+    moved.practice.put("invoice", {"id": "745002", **bill, **more})
+    await moved.equal()
+    assert moved.org.struck() == [1]
+    moved.org.clear_faults()
+    assert not [one for one in await moved.rejects() if one["reference"] == "invoice:745002"]
+
+
 @pytest.mark.parametrize(
     ("topic", "stage", "key", "reference"),
     [
