@@ -9,11 +9,11 @@ import asyncio
 import logging
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError
 
 from topics.codec import Codec, Undecodable
 from topics.messages import Transition
+from topics.whole import open_whole
 
 log = logging.getLogger(__name__)
 
@@ -71,32 +71,15 @@ class Gate:
                 await asyncio.sleep(1)
 
     async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        try:
-            await consumer._client.set_topics([self._topic])  # noqa: SLF001 - without a subscription nothing else makes it ask
-            numbers = consumer.partitions_for_topic(self._topic)
-            if not numbers:
-                raise UnknownTopicOrPartitionError  # a broker that has just started doesn't know its topics for a moment
-            tps = [TopicPartition(self._topic, number) for number in numbers]
-            consumer.assign(tps)
-            await consumer.seek_to_beginning(*tps)
-            ends = await consumer.end_offsets(tps)
+        async with open_whole(self._bootstrap, self._topic) as topic:
             found: Transition | None = None
             read_all = False
             while True:
-                for records in (await consumer.getmany(timeout_ms=300)).values():
-                    for record in records:
-                        found = self._transition(record) or found
-                if not read_all:
-                    positions = [await consumer.position(tp) >= ends[tp] for tp in tps]
-                    read_all = all(positions)
+                for record in await topic.records():
+                    found = self._transition(record) or found
+                read_all = read_all or await topic.caught_up()
                 if read_all:
                     self._newest = found
-        finally:
-            await consumer.stop()
 
     def _transition(self, record: object) -> Transition | None:
         value, key = getattr(record, "value", None), getattr(record, "key", None)

@@ -9,11 +9,11 @@ import asyncio
 import logging
 from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError
 
 from topics.codec import Codec, Undecodable
 from topics.messages import Owner
+from topics.whole import open_whole
 
 log = logging.getLogger(__name__)
 
@@ -56,25 +56,10 @@ class OwnerBook:
                 await asyncio.sleep(1)
 
     async def _read(self, *, follow: bool) -> None:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        try:
-            await consumer._client.set_topics([self._topic])  # noqa: SLF001 - without a subscription nothing else makes it ask
-            numbers = consumer.partitions_for_topic(self._topic)
-            if not numbers:
-                raise UnknownTopicOrPartitionError  # a broker that has just started doesn't know its topics for a moment
-            tps = [TopicPartition(self._topic, number) for number in numbers]
-            consumer.assign(tps)
-            await consumer.seek_to_beginning(*tps)
-            ends = await consumer.end_offsets(tps)
-            while follow or any([await consumer.position(tp) < ends[tp] for tp in tps]):
-                for records in (await consumer.getmany(timeout_ms=300)).values():
-                    for record in records:
-                        self._take(record)
-        finally:
-            await consumer.stop()
+        async with open_whole(self._bootstrap, self._topic) as topic:
+            while follow or not await topic.caught_up():
+                for record in await topic.records():
+                    self._take(record)
 
     def _take(self, record: Any) -> None:
         try:
