@@ -5,7 +5,6 @@ Owns the questions to the `owners` topic and to the ledger, and the decisions th
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import Any
 
@@ -15,6 +14,7 @@ from connectors.salesforce.session import Salesforce
 from connectors.salesforce.soql import quoted
 from cutover.ledger.read import Reader
 from cutover.outcome import Refused
+from cutover.phase import operator
 from cutover.publish import publish, publish_to_all
 from cutover.settings import Settings
 from mapping.rules import MapDocument
@@ -73,7 +73,7 @@ async def decide(settings: Settings, document: MapDocument, codec: Codec, owner:
     topic, key = settings.catalogue.sf(OWNER), owner.encode()
     if owner != FALLBACK:
         _check(document, owner)
-    decision = Decision(owner=owner, sf_id=sf_id, by=_operator(), at=int(time.time() * 1000))
+    decision = Decision(owner=owner, sf_id=sf_id, by=operator(), at=int(time.time() * 1000))
     value = codec.encode("decision", decision, topic=topic, key=key)
     if owner == FALLBACK:
         await publish_to_all(settings.kafka.bootstrap, topic, key, value)
@@ -88,10 +88,3 @@ def _check(document: MapDocument, owner: str) -> None:
         object_ = ""
     if object_ not in document.owners:
         raise Refused(f"{owner} owns nothing: name an owner as `carryover owners` lists it, e.g. user:7.")
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return "operator"
