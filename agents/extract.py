@@ -19,6 +19,7 @@ from agents.cursor import BEGINNING, Cursor, key_of
 from agents.drift import Drifted, Watch
 from agents.lookups import Again, Lookups
 from agents.outputs import Outputs, now_ms, position_of, row_of
+from agents.patience import PAUSE_MOST, rest
 from agents.shape import Shape
 from agents.walk import Walk
 from connectors.errors import ConnectorError
@@ -37,7 +38,6 @@ from transport.chunk import Chunk
 log = logging.getLogger(__name__)
 
 STAGE: Final = "extract"
-_PAUSE_MOST: Final = 30.0
 _SAID_AGAIN_SECONDS: Final = 60.0
 _SETTLES: Final = timedelta(seconds=1)  # at most the overlap: what is not final yet has to be read again
 _LARGEST: Final = SOURCE_BYTES - 4096  # room for key, headers and the batch around the value
@@ -197,8 +197,8 @@ class Extraction:
                     await asyncio.sleep(self._poll.total_seconds())
                 except ConnectorError as exc:
                     log.warning("the extract of %s is waiting: %s", object_, exc)
-                    await _rest(assignment, exc.retry_after or pause)
-                    pause = min(2 * pause, _PAUSE_MOST)
+                    await rest(assignment, exc.retry_after or pause)
+                    pause = min(2 * pause, PAUSE_MOST)
         except StaleAssignment:
             return
         except Exception as exc:  # noqa: BLE001 - the tick crashes the process
@@ -331,15 +331,3 @@ class Extraction:
     async def _reject(self, own: str, code: str, data: bytes, record: Any) -> None:
         advice = "this is no request that the extract knows; find out who wrote it to this topic"
         await self.outputs.reject(STAGE, own, code, advice, data, position_of(record))
-
-
-async def _rest(assignment: Assignment, seconds: float) -> None:
-    """Waits; a long wait ends with the assignment.
-
-    Raises:
-        StaleAssignment: it was revoked meanwhile.
-    """
-    while seconds > 0:
-        await asyncio.sleep(min(seconds, _PAUSE_MOST))
-        assignment.check()
-        seconds -= _PAUSE_MOST

@@ -12,6 +12,7 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
+from agents.patience import PAUSE_MOST, rest
 from connectors.errors import ConnectorError
 from topics.messages import Extract
 from transport.assignment import StaleAssignment
@@ -22,7 +23,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 6
 _PAUSE_FIRST: Final = 1.0
-_PAUSE_MOST: Final = 30.0
 _SAID_AGAIN_SECONDS: Final = 60.0
 
 
@@ -81,8 +81,8 @@ class Lookups:
             except (ConnectorError, Again) as exc:
                 self._say(request["object"], exc)
                 asked = exc.retry_after if isinstance(exc, ConnectorError) else None
-                await rest(chunk, asked or pause)
-                pause = min(2 * pause, _PAUSE_MOST)
+                await rest(chunk.assignment, asked or pause, chunk.tp)
+                pause = min(2 * pause, PAUSE_MOST)
                 continue
             except (StaleAssignment, PublishFailed, KafkaError):
                 raise
@@ -97,18 +97,3 @@ class Lookups:
         if now >= self._quiet_until.get(object_, 0.0):
             self._quiet_until[object_] = now + _SAID_AGAIN_SECONDS
             log.warning("a look-up of a %s is waiting: %s", object_, exc)
-
-
-async def rest(chunk: Chunk, seconds: float) -> None:
-    """Waits, and tells the watchdog that this is meant to be; a long wait ends with the assignment.
-
-    Raises:
-        StaleAssignment: the partition was revoked meanwhile.
-    """
-    while True:
-        chunk.assignment.check()
-        chunk.assignment.touch(chunk.tp)
-        if seconds <= 0:
-            return
-        await asyncio.sleep(min(seconds, _PAUSE_MOST))
-        seconds -= _PAUSE_MOST

@@ -20,8 +20,8 @@ from typing import Any, Final, NamedTuple, cast
 
 from agents.item import Ticket
 from agents.outputs import Outputs, row_of
+from agents.patience import insist
 from agents.source_records import SourceRecords
-from connectors.errors import ConnectorError
 from connectors.salesforce.collections import MOST_IDS, Collections
 from connectors.salesforce.session import Salesforce
 from mapping.comparators import Comparison
@@ -38,7 +38,6 @@ STAGE: Final = "verify"
 _AGAIN_SECONDS: Final = (0.5, 1.5, 3.0, 5.0)
 _TICK_SECONDS: Final = 0.2
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
-_PAUSE_MOST: Final = 30.0
 _CACHE: Final = 50_000
 
 
@@ -175,7 +174,9 @@ class Verify:
             records = await self._source.read(places)
         ids = [operation["row_id"] or "" for operation in operations]
         sobject = operations[0]["sobject"]
-        rows = await self._insist(chunk, partial(self._collections.retrieve, sobject, ids, list(comparison.columns)))
+        rows = await insist(
+            chunk, "verification is", partial(self._collections.retrieve, sobject, ids, list(comparison.columns))
+        )
         for lookup in self._lookups.get(object_, ()):
             await self._learn(
                 chunk, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
@@ -271,21 +272,9 @@ class Verify:
         for start in range(0, len(unknown), MOST_IDS):
             part = unknown[start : start + MOST_IDS]
             ask = partial(self._collections.retrieve, lookup.sobject, part, [lookup.external_id])
-            for one, row in zip(part, await self._insist(chunk, ask), strict=True):
+            for one, row in zip(part, await insist(chunk, "verification is", ask), strict=True):
                 if row is not None and row.get(lookup.external_id):
                     self._references[one] = row[lookup.external_id]
-
-    async def _insist(self, chunk: Chunk, call: Any) -> Any:
-        pause = 0.5
-        while True:
-            try:
-                return await call()
-            except ConnectorError as exc:
-                log.warning("verification is waiting: %s", exc)
-                chunk.assignment.check()
-                chunk.assignment.touch(chunk.tp)
-                await asyncio.sleep(exc.retry_after or pause)
-                pause = min(2 * pause, _PAUSE_MOST)
 
 
 def _counting(operation: Operation) -> Iterator[RowMember]:

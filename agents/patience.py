@@ -1,0 +1,51 @@
+"""Waiting for a system that does not answer: as long as it takes, but never beyond the assignment, and never taken for a stall."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from connectors.errors import ConnectorError
+from transport.assignment import Assignment, TopicPartition
+from transport.chunk import Chunk
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+_PAUSE_FIRST: Final = 0.5
+PAUSE_MOST: Final = 30.0
+
+
+async def rest(assignment: Assignment, seconds: float, tp: TopicPartition | None = None) -> None:
+    """Waits; a long wait ends with the assignment. The watchdog is told that ``tp`` is meant to wait.
+
+    Raises:
+        StaleAssignment: it was revoked meanwhile.
+    """
+    while True:
+        assignment.check()
+        if tp is not None:
+            assignment.touch(tp)
+        if seconds <= 0:
+            return
+        await asyncio.sleep(min(seconds, PAUSE_MOST))
+        seconds -= PAUSE_MOST
+
+
+async def insist(chunk: Chunk, who: str, call: Callable[[], Awaitable[_T]]) -> _T:
+    """What ``call`` answers, which is called again until it does; ``who`` waits for it, as the log says.
+
+    Raises:
+        StaleAssignment: the chunk's partition was revoked meanwhile.
+    """
+    pause = _PAUSE_FIRST
+    while True:
+        try:
+            return await call()
+        except ConnectorError as exc:
+            log.warning("%s waiting: %s", who, exc)
+            await rest(chunk.assignment, exc.retry_after or pause, chunk.tp)
+            pause = min(2 * pause, PAUSE_MOST)
