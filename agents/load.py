@@ -19,7 +19,7 @@ from agents.adoption import GONE, Adoption
 from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
-from agents.outputs import Outputs, now_ms, position_of
+from agents.outputs import Outputs, now_ms
 from agents.removal import Removal
 from agents.rowstate import Origin, RowState, key_of
 from agents.sending import Result, Sending
@@ -33,6 +33,7 @@ from transport.chunk import Chunk
 
 log = logging.getLogger(__name__)
 
+_POISON: Final = "these bytes are no row of Carryover; find out who wrote them to this topic"
 _TICK_SECONDS: Final = 0.05
 _SMALL_BATCH: Final = 100
 _FLYING_BATCHES: Final = 2
@@ -106,7 +107,7 @@ class Load:
             try:
                 item = self._item(record, ticket)
             except Undecodable as exc:
-                await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
+                await self._outputs.poison(STAGE, record, f"UNDECODABLE_{exc.code.upper()}", _POISON)
                 continue
             ticket.take()
             for finished in lane.offer(item):
@@ -126,12 +127,7 @@ class Load:
             raise Undecodable("malformed", "The columns of the row are no JSON object.") from None
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
-        await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
-
-    async def _reject_poison(self, record: Any, code: str) -> None:
-        own = (record.key or b"unknown:?").decode(errors="replace")
-        advice = "these bytes are no row of Carryover; find out who wrote them to this topic"
-        await self._outputs.reject(STAGE, own, code, advice, record.value or b"", position_of(record))
+        await self._outputs.poison(STAGE, chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}", _POISON)
 
     def _lane(self, assignment: Assignment, number: int) -> Lane:
         known = self._lanes.get(number)

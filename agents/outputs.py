@@ -247,6 +247,11 @@ class Outputs:
         value = self.codec.encode("reject", reject, topic=topic, key=key)
         await self.publisher.publish(topic, value, key=key, headers=headers)
 
+    async def poison(self, stage: str, record: Any, code: str, advice: str) -> None:
+        """Keeps a fetched record that ``stage`` can't read or can't carry out; ``advice`` says what to do about it."""
+        own = (record.key or b"unknown:?").decode(errors="replace")
+        await self.reject(stage, own, code, advice, record.value or b"", position_of(record))
+
 
 def row_of(
     object_: str,

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import orjson
 
-from agents.outputs import Outputs, now_ms, position_of, row_of
+from agents.outputs import Outputs, now_ms, row_of
 from agents.ownership import FALLBACK, Entry, match
+from agents.patience import insist
 from connectors.errors import ConnectorError
 from connectors.salesforce.session import Salesforce
 from mapping.plan import EMAIL, NAME, SAME
@@ -28,9 +30,8 @@ from transport.chunk import Chunk
 log = logging.getLogger(__name__)
 
 STAGE: Final = "owners"
+_POISON: Final = "these bytes are no user and no decision; find out who wrote them to this topic"
 _SELECT: Final = "SELECT Id, Email, IsActive, UserType FROM User"
-_PAUSE_FIRST: Final = 0.5
-_PAUSE_MOST: Final = 30.0
 _TICK_SECONDS: Final = 1.0
 _EPOCH: Final = 1  # an owner is never gone
 
@@ -63,7 +64,7 @@ class Owners:
                 else:
                     told |= self._take(chunk, state, cast("Ready", message))
             except Undecodable as exc:
-                await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
+                await self._outputs.poison(STAGE, record, f"UNDECODABLE_{exc.code.upper()}", _POISON)
         users = await self._users(chunk, [entry for entry in told.values() if entry.open])
         for owner, entry in told.items():
             found = self._answer(state, owner, entry, users)
@@ -72,12 +73,7 @@ class Owners:
         chunk.done()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
-        await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
-
-    async def _reject_poison(self, record: Any, code: str) -> None:
-        own = (record.key or b"unknown:?").decode(errors="replace")
-        advice = "these bytes are no user and no decision; find out who wrote them to this topic"
-        await self._outputs.reject(STAGE, own, code, advice, record.value or b"", position_of(record))
+        await self._outputs.poison(STAGE, chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}", _POISON)
 
     @staticmethod
     def _take(chunk: Chunk, state: Partition, row: Ready) -> dict[str, Entry]:
@@ -136,17 +132,9 @@ class Owners:
     async def _users(self, chunk: Chunk, entries: Sequence[Entry]) -> list[dict[str, Any]]:
         """The org's users with the e-mails of ``entries``; waited for as long as it takes."""
         emails = sorted({entry.email.casefold() for entry in entries if entry.email})
-        pause = _PAUSE_FIRST
-        while emails:
-            try:
-                return await self._salesforce.query_in(_SELECT, "Email", emails)
-            except ConnectorError as exc:
-                log.warning("owners are waiting: %s", exc)
-                chunk.assignment.check()
-                chunk.assignment.touch(chunk.tp)
-                await asyncio.sleep(exc.retry_after or pause)
-                pause = min(2 * pause, _PAUSE_MOST)
-        return []
+        if not emails:
+            return []
+        return await insist(chunk, "owners are", partial(self._salesforce.query_in, _SELECT, "Email", emails))
 
     async def _tell(self, owner: str, entry: Entry) -> None:
         row = row_of(

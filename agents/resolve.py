@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from agents import counting
 from agents.counting import Alone, Count, Countings, Emit, End
-from agents.outputs import Outputs, now_ms, position_of, row_of
+from agents.outputs import Outputs, now_ms, row_of
 from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
 from mapping.document import MapDocument
 from mapping.parts import Counting
@@ -26,6 +26,7 @@ from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 
 STAGE: Final = "resolve"
+_POISON: Final = "these bytes are no message of Carryover; find out who wrote them to this topic"
 _TICK_SECONDS: Final = 1.0
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -113,7 +114,7 @@ class Resolve:
             try:
                 name, message = self._outputs.decode(record)
             except Undecodable as exc:
-                await self._reject_poison(record, f"UNDECODABLE_{exc.code.upper()}")
+                await self._outputs.poison(STAGE, record, f"UNDECODABLE_{exc.code.upper()}", _POISON)
                 continue
             # State is read and written here without an await; only then are the effects sent.
             for effect in list(self._effects(known, name, message, record)):
@@ -125,7 +126,7 @@ class Resolve:
         chunk.done()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
-        await self._reject_poison(chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}")
+        await self._outputs.poison(STAGE, chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}", _POISON)
 
     @staticmethod
     def _effects(known: _Known, name: str, message: dict[str, Any], record: Any) -> Iterable[Effect | counting.Effect]:
@@ -220,11 +221,6 @@ class Resolve:
         # No source record made it, so no version of one can be newer than the next: a fixed one keeps it as it is.
         version = Version(_BEGINNING).encode()
         await self._outputs.ready(row_of(object_, sobject, parent, version, run, None, columns=columns))
-
-    async def _reject_poison(self, record: Any, code: str) -> None:
-        own = (record.key or b"unknown:?").decode(errors="replace")
-        advice = "these bytes are no message of Carryover; find out who wrote them to this topic"
-        await self._outputs.reject(STAGE, own, code, advice, record.value or b"", position_of(record))
 
     async def tick(self) -> None:
         """Looks up parents that are waited for, holds what waits too long, and goes on with releases; runs until cancelled."""
