@@ -28,6 +28,7 @@ from tests.transport.waiting import eventually
 from topics import provision
 from topics.broker import open_broker
 from topics.codec import Codec
+from topics.version import Version
 from transport import failpoint
 
 CODEC = Codec()
@@ -199,6 +200,22 @@ class Pipeline:
             return True
 
         await eventually(look, within=within, every=0.2)
+
+    async def at_rest(self, within: float = 60) -> None:
+        """As `idle`, and nothing will come by itself: what was read within the second it was changed has been read again."""
+
+        async def look() -> bool:
+            self.check_alive()
+            for object_ in self.catalogue.targets:
+                newest: dict[bytes, Version] = {}
+                for record in await self.records(self.catalogue.vp(object_)):
+                    version = Version.decode(dict(record.headers)["version"].decode())
+                    newest[record.key] = max(version, newest.get(record.key, version))
+                assert all(version.closed for version in newest.values()), f"provisional: {object_}"
+            return True
+
+        await eventually(look, within=within, every=0.3)
+        await self.idle(within)
 
     async def lag(self) -> dict[str, int]:
         """Records that each stage has not committed."""
