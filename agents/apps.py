@@ -15,6 +15,7 @@ from agents.extract import Extraction, Source
 from agents.gate import Gate
 from agents.journal import Journal
 from agents.load import Load
+from agents.loss import Loss
 from agents.map import Map
 from agents.outputs import Outputs
 from agents.owner_book import OwnerBook
@@ -68,6 +69,7 @@ class Setup:
         bulk_from_rows: see `agents.load.Load`.
         idle_seconds: see `agents.load.Load`.
         owners_again_seconds: see `agents.owners.Owners`.
+        make_lost_again: see `agents.loss.Loss`.
         overrides: further Faust settings.
     """
 
@@ -85,6 +87,7 @@ class Setup:
     bulk_from_rows: int = 2000
     idle_seconds: float = 0.5
     owners_again_seconds: float = 30.0
+    make_lost_again: bool = False
     overrides: Mapping[str, Any] | None = None
 
 
@@ -193,7 +196,13 @@ def resolve(setup: Setup) -> App:
     return app
 
 
-def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mapping[str, Any]], gate: Gate) -> App:
+def deliver(
+    setup: Setup,
+    salesforce: Salesforce,
+    describes: Mapping[str, Mapping[str, Any]],
+    gate: Gate,
+    records: SourceRecords,
+) -> App:
     """The app that loads."""
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
     create_only = insert_only_columns(document, describes)
@@ -221,6 +230,15 @@ def deliver(setup: Setup, salesforce: Salesforce, describes: Mapping[str, Mappin
             sending,
             Adoption(parts.outputs, sending, external_id, {n: _match_rule(rule) for n, rule in objects.items()}),
             Removal(salesforce, sobject, describes[sobject]),
+            Loss(
+                parts.outputs,
+                sending,
+                records,
+                document,
+                {name: compile_plan(document, name) for name in objects},
+                external_id=external_id,
+                create=setup.make_lost_again,
+            ),
             flagging={rule.deleted_column for rule in objects.values() if rule.deleted_column},
             external_id=external_id,
             parents=parents,
@@ -304,10 +322,15 @@ async def stage_app(
             names = _written(setup)
             found = await asyncio.gather(*(salesforce.describe(name) for name in names))
             gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
-            yield deliver(setup, salesforce, dict(zip(names, found, strict=True)), gate)
+            records = await _records(stack, setup)
+            yield deliver(setup, salesforce, dict(zip(names, found, strict=True)), gate, records)
         else:
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
-            records = SourceRecords(setup.bootstrap)
-            await records.start()
-            stack.push_async_callback(records.stop)
-            yield verify(setup, salesforce, records)
+            yield verify(setup, salesforce, await _records(stack, setup))
+
+
+async def _records(stack: AsyncExitStack, setup: Setup) -> SourceRecords:
+    records = SourceRecords(setup.bootstrap)
+    await records.start()
+    stack.push_async_callback(records.stop)
+    return records

@@ -19,6 +19,7 @@ from agents.adoption import GONE, Adoption
 from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
+from agents.loss import Loss, asks
 from agents.outputs import Outputs, now_ms
 from agents.removal import Removal
 from agents.rowstate import Origin, RowState, key_of
@@ -49,6 +50,7 @@ class Load:
         sending: the calls to Salesforce.
         adoption: decides about rows that somebody else made.
         removal: looks at rows before they are deleted.
+        loss: looks for rows that somebody else has deleted.
         flagging: columns that flag a row as deleted.
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to.
@@ -68,6 +70,7 @@ class Load:
         sending: Sending,
         adoption: Adoption,
         removal: Removal,
+        loss: Loss,
         *,
         flagging: Collection[str],
         external_id: str,
@@ -85,8 +88,9 @@ class Load:
         self._sending = sending
         self._adoption = adoption
         self._removal = removal
+        self._loss = loss
         self._flagging = frozenset(flagging)
-        self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption, sending.create_only)
+        self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption, loss, sending.create_only)
         self._items = Items(sort_by)
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
@@ -231,10 +235,14 @@ class Load:
         partition = self._rows.partition(lane.partition)
         picked: dict[Operation, list[Member]] = {}
         local: list[Member] = []
+        checks: list[Member] = []
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.reference)))
             recalled = lane.recalled.get(item.key)
             if only_recalled and recalled is None:
+                continue
+            if asks(item):
+                checks.append((item, state))
                 continue
             if state.has(item.layout.facet, item.version) or self._needs_no_call(item, state, recalled):
                 local.append((item, state))
@@ -248,6 +256,9 @@ class Load:
             picked.setdefault(operation, []).append((item, state))
             if len(picked[operation]) >= self._batch_rows:
                 break
+        if checks:
+            lane.take([item for item, _ in checks])
+            self._spawn(self._look(assignment, lane, checks), assignment)
         if local:
             lane.take([item for item, _ in local])
             self._spawn(self._settle_locally(assignment, lane, local), assignment)
@@ -265,9 +276,16 @@ class Load:
         if recalled is not None and recalled.version == item.version and recalled.sf_id is not None:
             return True
         if item.op != "upsert":
-            return state.sf_id is None and recalled is None
+            known = state.sf_id is None and not (state.lost and not state.adopted)  # a lost row may have been undeleted
+            return known and recalled is None
         # What a dead owner may have sent since is not in the digest.
         return recalled is None and state.sf_id is not None and state.digests.get(item.layout.facet) == item.digest
+
+    async def _look(self, assignment: Assignment, lane: Lane, members: Sequence[Member]) -> None:
+        """Answers checks."""
+        results = await self._loss.look(members, lambda: self._touch(assignment, lane))
+        assignment.check()
+        await self._settlement.settle(assignment, lane, results, None)
 
     async def _settle_locally(self, assignment: Assignment, lane: Lane, members: Sequence[Member]) -> None:
         """Settles rows that need no call: applied before, equal to what is there, written by a recalled batch, or a delete of nothing."""
@@ -286,20 +304,22 @@ class Load:
 
     async def _fly(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
+        members, lost = await self._loss.find(members, touch)
         members, held = await self._decide_origins(lane, members, touch)
         members, nothing = await self._find_ends(members, touch)
         # Whatever was to be done to somebody else's row, it is done by its id; and it is never deleted.
         theirs = [member for member in members if member[0].target is not None]
         ours, flagged, kept = await self._spare(operation, [one for one in members if one[0].target is None], touch)
-        if operation == "upsert" and self._sending.create_only:
-            await self._find_made(lane, ours, touch)
+        if operation == "upsert":
+            if self._sending.create_only:
+                await self._find_made(lane, ours, touch)
             theirs += [member for member in ours if member[0].found is not None]
             ours = [member for member in ours if member[0].found is None]
         assignment.check()
         if flagged:
             lane.batches += 1
             self._spawn(self._fly(assignment, lane, "update", flagged), assignment)
-        if aside := held + [(Result(item), state) for item, state in (*nothing, *kept)]:
+        if aside := lost + held + [(Result(item), state) for item, state in (*nothing, *kept)]:
             lane.batches += 1  # they leave the air in a settlement of their own
             await self._settlement.settle(assignment, lane, aside, None)
         if theirs:
@@ -322,6 +342,7 @@ class Load:
             results = await self._sending.by_bulk(batch, rows, operation, touch)
         else:
             results = await self._sending.by_collections(rows, operation, touch)
+        await self._loss.sort_out(results, dict(members), touch)
         assignment.check()
         if failpoint.ARMED:
             failpoint.hit("batch-sent")
@@ -361,8 +382,8 @@ class Load:
         """Takes over what is known of the row's origin: a row that may have been written is never asked for again."""
         if state.sf_id is not None:
             item.origin, item.target = Origin.FOREIGN if state.adopted else Origin.OURS, None
-        elif state.epoch:
-            item.origin, item.target = Origin.ABSENT, None  # it was there, and is gone
+        elif state.epoch:  # it was there, and is gone
+            item.origin, item.target = Origin.FOREIGN if state.adopted else Origin.ABSENT, None
         elif recalled is not None:
             item.origin, item.target = recalled.origin, recalled.target
 
@@ -393,7 +414,9 @@ class Load:
     async def _find_made(self, lane: Lane, members: Sequence[Member], touch: Callable[[], None]) -> None:
         """Finds rows that an earlier call may have made, whose answer nobody has heard: what may be set only with a new row would be refused now."""
         unsure = [
-            item for item, state in members if item.op == "upsert" and (item.attempts or item.key in lane.recalled)
+            item
+            for item, state in members
+            if item.op == "upsert" and not state.lost and (item.attempts or item.key in lane.recalled)
         ]
         present = await self._sending.present([item.reference for item in unsure], touch) if unsure else {}
         for item in unsure:

@@ -33,6 +33,10 @@ from topics.messages import (
 from transport.publisher import Publisher
 
 NO_VERSION: Final = ""
+FACET: Final = "owner"
+"""The facet that may create its Salesforce row."""
+CHECK: Final = "check"
+"""What a row is that nothing is to be done with but to look; as a facet, it waits beside a version of the same row."""
 
 
 def operation_id(what: str, reference: str, facet: str, version: str, target: str) -> str:
@@ -134,7 +138,10 @@ class Outputs:
         await self.send(self.catalogue.owners, "owner", message, message["owner"])
 
     async def fate(self, message: str, parent: str, **fields: Any) -> None:
-        """Tells the parent's waiting children: ``landed`` (sf_id, epoch), ``rejected`` (version, code), ``gone`` (epoch), ``absent``."""
+        """Tells the parent's waiting children.
+
+        ``landed`` (sf_id, epoch), ``rejected`` (version, code), ``gone`` (epoch), ``doubted`` (sf_id, run) or ``absent``.
+        """
         await self.send(self.catalogue.refs, message, {"parent": parent, **fields}, parent)
 
     async def extract(self, kind: str, object_: str, run: str, vp_id: str | None = None) -> None:
@@ -200,10 +207,12 @@ class Outputs:
                 await self._audit_member(operation, member)
 
     async def _audit_member(self, of: Operation, member: RowMember) -> None:
-        """A member fares as its row does; a row that is rejected holds it."""
+        """A member fares as its row does; a row that is rejected holds it, one that is lost takes it along."""
         what, outcome, code, detail = of["what"], of["outcome"], of["code"], of["detail"]
         if outcome == "loaded" and member["op"] == "delete":
             outcome = "deleted"
+        elif what == "lost":
+            detail = of["reference"]
         elif outcome == "rejected":
             what, outcome, code, detail = "hold", "held", "PARENT_REJECTED", of["reference"]
         operation: Operation = {
@@ -264,12 +273,12 @@ def row_of(
     op: str = "upsert",
     columns: dict[str, Value] | None = None,
 ) -> Ready:
-    """A row of the owner facet (the one that may create its Salesforce row)."""
+    """A row of the facet `FACET`."""
     return {
         "reference": reference,
         "object": object_,
         "sobject": sobject,
-        "facet": "owner",
+        "facet": FACET,
         "op": op,
         "version": version,
         "run": run,
@@ -278,6 +287,11 @@ def row_of(
         "insert_only": {},
         "members": [],
     }
+
+
+def check_of(row: Row) -> Ready:
+    """Asks whoever loads ``row`` to see whether it is still in Salesforce; told to the one place that keeps its state."""
+    return {**row, "op": CHECK, "facet": CHECK, "version": NO_VERSION, "columns": {}, "insert_only": {}}
 
 
 def position_of(record: Any) -> Position:

@@ -87,10 +87,19 @@ class Lookup(NamedTuple):
     run: str
 
 
-Effect: TypeAlias = Forward | Hop | Hold | Refuse | Create | Continue | Lookup
+class Check(NamedTuple):
+    """Ask the parent's loader whether its row is still there."""
+
+    parent: str
+    run: str
+
+
+Effect: TypeAlias = Forward | Hop | Hold | Refuse | Create | Continue | Lookup | Check
 
 _ALL: Final = 1 << 62
 _FACETS: Final = 16  # more than one child has
+_DOUBTED: Final = "doubted"
+_THERE: Final = frozenset({"landed", _DOUBTED})
 _HELD: Final = {"rejected": "PARENT_REJECTED", "gone": "PARENT_GONE", "absent": "PARENT_ABSENT"}
 
 
@@ -180,6 +189,8 @@ class Parents:
             yield Refuse(row, parent)
             return
         self._state.put(key, head + raw)
+        if name == _DOUBTED:
+            return  # the answer comes soon
         if name is not None:
             yield Hold(row, parent, _HELD[name])
             return
@@ -219,7 +230,7 @@ class Parents:
         """The parent has row ``sf_id``; ``epoch`` counts how often it was created. Beats everything but a later Gone."""
         fate = self._fate(parent)
         known = fate.get("epoch", 0)
-        if epoch < known or (epoch == known and fate.get("fate") != "landed"):
+        if epoch < known or (epoch == known and fate.get("fate") not in _THERE):
             return  # told again after what came later: a row that is gone
         self._put(parent, {"fate": "landed", "id": sf_id, "epoch": epoch})
         if fate.get("id") not in {None, sf_id}:
@@ -230,7 +241,7 @@ class Parents:
     def rejected(self, parent: str, code: str, now: int) -> Iterator[Effect]:
         """The parent was rejected: its children are held, until it lands after all."""
         fate = self._fate(parent)
-        if fate.get("fate") != "landed":
+        if fate.get("fate") not in _THERE:
             self._put(parent, {"fate": "rejected", "code": code, "epoch": fate.get("epoch", 0)})
             yield from self.release(parent, "", now)
 
@@ -240,6 +251,16 @@ class Parents:
         if fate.get("epoch", 0) <= epoch:
             self._put(parent, {"fate": "gone", "epoch": epoch})
             yield from self.release(parent, "", now)
+
+    def doubted(self, parent: str, sf_id: str, run: str) -> Iterator[Effect]:
+        """Salesforce says that there is no row ``sf_id``: nothing more is sent to it until the parent's loader has looked.
+
+        The loader's answer is `landed` (it is there after all) or `gone`.
+        """
+        fate = self._fate(parent)
+        if fate.get("fate") == "landed" and fate["id"] == sf_id:
+            self._put(parent, {**fate, "fate": _DOUBTED})
+            yield Check(parent, run)
 
     def absent(self, parent: str, now: int) -> Iterator[Effect]:
         """The source says that it has no such parent."""

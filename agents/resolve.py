@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple, cast
 
 from agents import counting
 from agents.counting import Alone, Count, Countings, Emit, End
-from agents.outputs import Outputs, now_ms, row_of
-from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
+from agents.outputs import NO_VERSION, Outputs, check_of, now_ms, row_of
+from agents.parents import Check, Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
 from mapping.document import MapDocument
 from mapping.parts import Counting
 from mapping.plan import placeholder_row
@@ -146,6 +146,8 @@ class Resolve:
                 return parents.rejected(parent, message["code"], now)
             case "gone":
                 return parents.gone(parent, message["epoch"], now)
+            case "doubted":
+                return parents.doubted(parent, message["sf_id"], message["run"])
             case "absent":
                 return parents.absent(parent, now)
             case "unlink":
@@ -179,6 +181,10 @@ class Resolve:
                 await self._create_placeholder(parent, run)
             case Continue(parent, cursor):
                 await self._outputs.fate("release", parent, cursor=cursor)
+            case Check(parent, run):
+                object_, _ = reference.split(parent)
+                sobject = self._document.objects[object_].target
+                await self._outputs.ready(check_of(row_of(object_, sobject, parent, NO_VERSION, run, None)))
             case Lookup(parent, run):
                 object_, vp_id = reference.split(parent)
                 await self._outputs.extract("lookup", object_, run, vp_id)

@@ -5,7 +5,7 @@ Pure. Stored under ``R|<reference>`` in the state table of the row's topic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -33,6 +33,7 @@ class RowState:
         versions: the newest version applied, by facet; a delete leaves its version behind.
         digests: what that version wrote, by facet.
         adopted: somebody else made the row, and there is an image of what it was.
+        lost: it was there, and somebody else has deleted it; what landed last may be written again.
     """
 
     sf_id: str | None = None
@@ -40,10 +41,12 @@ class RowState:
     versions: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     adopted: bool = False
+    lost: bool = False
 
     def encode(self) -> bytes:
         known = [self.sf_id, self.epoch, self.versions, self.digests]
-        return compact_json([*known, True] if self.adopted else known)  # as before there was adoption
+        rare = [self.adopted, self.lost] if self.lost else [True] if self.adopted else []
+        return compact_json([*known, *rare])  # without them as before there was adoption
 
     @classmethod
     def decode(cls, data: bytes | None) -> RowState:
@@ -51,8 +54,13 @@ class RowState:
         return cls(*orjson.loads(data)) if data is not None else cls()
 
     def has(self, facet: str, version: str) -> bool:
-        """Whether this version of the facet, or a newer one, has been applied."""
-        return version <= self.versions.get(facet, "")
+        """Whether this version of the facet, or a newer one, has been applied; of a lost row the newest counts as not applied."""
+        newest = self.versions.get(facet, "")
+        return version < newest or (version == newest and not self.lost)
+
+    def missed(self) -> RowState:
+        """The state once somebody else has deleted the row."""
+        return replace(self, sf_id=None, epoch=max(self.epoch, 1), digests={}, lost=True)
 
     def after(
         self, row: Row, sf_id: str | None, *, created: bool = False, digest: str = "", adopted: bool = False

@@ -37,7 +37,10 @@ _SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT
 
 @dataclass(slots=True)
 class Result:
-    """What became of one row: written as ``sf_id``, refused with ``error``, held by (code, detail) ``held``, or none of these (send it again)."""
+    """What became of one row: written as ``sf_id``, refused with ``error``, held by (code, detail) ``held``, or none of these (send it again).
+
+    ``lost``: it is not in Salesforce any more; ``orphan``: it was refused because what it refers to is not.
+    """
 
     item: Item
     sf_id: str | None = None
@@ -45,6 +48,8 @@ class Result:
     error: RowError | None = None
     held: tuple[str, str] | None = None
     again: bool = False
+    lost: bool = False
+    orphan: bool = False
 
 
 class Written(NamedTuple):

@@ -13,7 +13,8 @@ from agents.adoption import Adoption
 from agents.item import Item
 from agents.journal import Journal
 from agents.lane import Lane
-from agents.outputs import Outputs
+from agents.loss import ROW_DELETED, Loss, asks
+from agents.outputs import FACET, NO_VERSION, Outputs
 from agents.rowstate import RowState, key_of
 from agents.sending import Result
 from connectors.salesforce.row_errors import Handling, RowError, handling
@@ -37,9 +38,6 @@ KEPT: Final = "ADOPTED_ROW_KEPT"
 """Code of a delete of a row that somebody else made: it stays, without our external id."""
 
 _DECIDED_ANEW: Final = 3
-_ROW_DELETED: Final = RowError(
-    "TARGET_ROW_DELETED", (), "somebody deleted the row in Salesforce; undelete it there, then replay the record"
-)
 _PARENT_DELETED: Final = "the row it refers to is gone in Salesforce; undelete it there, then replay the record"
 
 
@@ -53,6 +51,7 @@ class Settlement:
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to: only their rows tell `refs` that they have landed.
         adoption: told of rows that were not written after all.
+        loss: sends rows back to wait for what is gone.
     """
 
     def __init__(
@@ -63,6 +62,7 @@ class Settlement:
         external_id: str,
         parents: Collection[str],
         adoption: Adoption,
+        loss: Loss,
         create_only: Collection[str] = (),
     ) -> None:
         self._outputs = outputs
@@ -71,6 +71,7 @@ class Settlement:
         self._external_id = external_id
         self._parents = frozenset(parents)
         self._adoption = adoption
+        self._loss = loss
         self._create_only = frozenset(create_only)
 
     async def settle(
@@ -120,6 +121,15 @@ class Settlement:
         if result.held is not None:
             code, detail = result.held
             await self._outputs.audit("hold", result.item.row, "held", code=code, detail=detail)
+            return False
+        if result.lost:
+            if result.item.op == "flag":  # it is gone at both ends
+                await self._applied(result, state, changes, sent=True, gone=True)
+                return False
+            return await self._lost(lane, result, state, changes)
+        if asks(result.item):
+            if state.sf_id is not None:
+                await self._landed(result.item.row, state)
             return False
         if result.error is not None:
             return await self._refused(lane, result, state, changes)
@@ -175,9 +185,12 @@ class Settlement:
         after = state.after(row, sf_id, created=created, digest=item.digest, adopted=adopted)
         changes[key_of(own)] = after.encode()
         item.target = None
-        what = "adopt" if adopted else "create" if created else "update" if sent or result.created else "unchanged"
+        back = state.lost and item.found is not None  # it was undeleted
+        what = "update" if sent or result.created else "unchanged"
+        if created and not back:
+            what = "adopt" if adopted else "create"
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
-        if what != "update":
+        if back or what != "update":
             await self._landed(row, after)
 
     async def _note_end(self, item: Item, row: Row, state: RowState) -> None:
@@ -208,12 +221,34 @@ class Settlement:
         if row["object"] in self._parents:
             await self._outputs.fate("landed", row["reference"], sf_id=state.sf_id, epoch=state.epoch)
 
+    async def _lost(self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:
+        """Somebody has deleted the row in Salesforce; True when it is to be sent again, as one that has to be made."""
+        item, row = result.item, result.item.row
+        after = state.missed()
+        changes[key_of(item.reference)] = after.encode()
+        if not state.lost:
+            await self._outputs.fate("gone", item.reference, epoch=after.epoch)
+        if asks(item):
+            row["facet"], row["version"] = FACET, state.versions.get(FACET, NO_VERSION)
+        elif self._loss.makes_again(state):
+            return True
+        await self._keep(lane, item, ROW_DELETED)
+        await self._outputs.audit("lost", row, "rejected", row_id=state.sf_id, code=ROW_DELETED.code)
+        return False
+
+    async def _keep(self, lane: Lane, item: Item, error: RowError) -> None:
+        """Keeps a row that Salesforce refuses."""
+        message = f"{error.message} ({', '.join(error.fields)})" if error.fields else error.message
+        position: Position = {"topic": self._rows.source, "partition": lane.partition, "offset": item.offset}
+        await self._outputs.reject(STAGE, item.reference, error.code, message, self._whole(item), position)
+
     async def _refused(self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:
         """What to do about a refused row; True when it is to be sent again."""
         item, error = result.item, result.error
         assert error is not None
         row, taking = item.row, item.target is not None
-        meaning = handling(error, self._external_id, by_id=item.removes or taking or bool(state.sf_id or item.found))
+        by_id = item.removes or taking or bool(state.sf_id or item.found)
+        meaning = Handling.PARENT_GONE if result.orphan else handling(error, self._external_id, by_id=by_id)
         if taking and meaning in {Handling.GONE, Handling.DUPLICATE_OWN_ID} and item.attempts < _DECIDED_ANEW:
             self._adoption.release(item)  # the row to take over is gone, or another one has our external id now
             return True
@@ -225,13 +260,14 @@ class Settlement:
             await self._applied(result, state, changes, sent=True, gone=True)
             return False
         if meaning is Handling.GONE:
-            error = _ROW_DELETED
+            error = ROW_DELETED
         elif meaning is Handling.PARENT_GONE:
+            if await self._loss.send_back(item, error.fields):
+                self._adoption.release(item)
+                return False
             error = RowError("PARENT_ROW_DELETED", error.fields, _PARENT_DELETED)
         self._adoption.release(item)
-        message = f"{error.message} ({', '.join(error.fields)})" if error.fields else error.message
-        position: Position = {"topic": self._rows.source, "partition": lane.partition, "offset": item.offset}
-        await self._outputs.reject(STAGE, row["reference"], error.code, message, self._whole(item), position)
+        await self._keep(lane, item, error)
         await self._outputs.audit("reject", row, "rejected", code=error.code, columns=list(error.fields))
         await self._outputs.fate("rejected", row["reference"], version=row["version"], code=error.code)
         return False

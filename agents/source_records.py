@@ -6,6 +6,7 @@ remembered for a while: most of it is asked for soon.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
@@ -33,7 +34,7 @@ class SourceRecord(NamedTuple):
 
 
 class SourceRecords:
-    """A reader without a group; one call at a time.
+    """A reader without a group; calls wait for each other.
 
     Arguments:
         bootstrap: Kafka.
@@ -47,6 +48,7 @@ class SourceRecords:
             fetch_max_wait_ms=50,
         )
         self._recent: dict[Place, SourceRecord] = {}  # oldest first
+        self._reading = asyncio.Lock()
 
     async def start(self) -> None:
         await self._consumer.start()
@@ -66,7 +68,8 @@ class SourceRecords:
             elif place not in found:
                 missing[TopicPartition(*place[:2])].add(place[2])
         if missing:
-            await self._fetch({tp: sorted(offsets) for tp, offsets in missing.items()}, found)
+            async with self._reading:
+                await self._fetch({tp: sorted(offsets) for tp, offsets in missing.items()}, found)
         return found
 
     async def _fetch(self, missing: dict[TopicPartition, list[int]], found: dict[Place, SourceRecord]) -> None:

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from agents.item import Ticket
-from agents.outputs import Outputs, row_of
+from agents.outputs import Outputs, check_of, row_of
 from agents.patience import insist
 from agents.source_records import SourceRecords
 from connectors.salesforce.collections import MOST_IDS, Collections
@@ -28,7 +28,7 @@ from mapping.comparators import Comparison
 from mapping.owner_comparison import OwnerComparison
 from topics import reference
 from topics.codec import Undecodable
-from topics.messages import Change, Operation, Outcome, Position, RowMember
+from topics.messages import Change, Operation, Outcome, Position, Ready, RowMember
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 
@@ -98,7 +98,6 @@ class Verify:
         self._references: dict[str, str] = {}
         self._again: dict[str, Check] = {}
         self._read_again: dict[str, Check] = {}
-        self._reading = asyncio.Lock()
 
     async def handle(self, chunk: Chunk) -> None:
         """Verifies the newest landing of each row in the chunk."""
@@ -168,10 +167,9 @@ class Verify:
         comparison = self._comparisons.get(object_) or self._owners[object_]
         chunk = checks[0].chunk
         operations = [check.operation for check in checks]
-        async with self._reading:
-            places = [cast("Position", operation["source"]) for operation in operations]
-            places += [member["source"] for operation in operations for member in _counting(operation)]
-            records = await self._source.read(places)
+        places = [cast("Position", operation["source"]) for operation in operations]
+        places += [member["source"] for operation in operations for member in _counting(operation)]
+        records = await self._source.read(places)
         ids = [operation["row_id"] or "" for operation in operations]
         sobject = operations[0]["sobject"]
         rows = await insist(
@@ -194,6 +192,8 @@ class Verify:
             if columns and check.tries < len(_AGAIN_SECONDS):
                 self._put_off(check)
                 continue
+            if row is None and object_ in self._comparisons:
+                await self._outputs.ready(check_of(_row_of(check.operation)))
             if change is not None:
                 await self._note(check.operation, comparison.count, columns)
             check.ticket.settle()
@@ -241,14 +241,8 @@ class Verify:
         return cast("Change", self._outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")[1])
 
     async def _note(self, operation: Operation, count: int, columns: list[str]) -> None:
-        row = row_of(
-            operation["object"],
-            operation["sobject"],
-            operation["reference"],
-            operation["version"],
-            operation["run"],
-            operation["source"],
-        )
+        row = _row_of(operation)
+        row["members"] = []  # each is noted by itself
         outcome: Outcome | None = None
         what = "mismatch" if columns else "verify"
         await self._outputs.audit(what, row, outcome, row_id=operation["row_id"], detail=str(count), columns=columns)
@@ -275,6 +269,19 @@ class Verify:
             for one, row in zip(part, await insist(chunk, "verification is", ask), strict=True):
                 if row is not None and row.get(lookup.external_id):
                     self._references[one] = row[lookup.external_id]
+
+
+def _row_of(operation: Operation) -> Ready:
+    row = row_of(
+        operation["object"],
+        operation["sobject"],
+        operation["reference"],
+        operation["version"],
+        operation["run"],
+        operation["source"],
+    )
+    row["members"] = operation["members"]
+    return row
 
 
 def _counting(operation: Operation) -> Iterator[RowMember]:

@@ -136,6 +136,9 @@ class LoadSettings(_Section):
     batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     idle_seconds: Seconds = 0.5
     bulk_from_rows: Count = 2000
+    make_lost_again: Annotated[
+        bool, Field(description="Make rows of ours that somebody deleted in Salesforce again with their next version.")
+    ] = False
 
 
 class ResolveSettings(_Section):

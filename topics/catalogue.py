@@ -215,7 +215,7 @@ class Catalogue:
         yield self._kept(
             self.refs,
             "reference of the parent waited for",
-            ("waiting", "base", "member", "landed", "rejected", "gone", "absent", "unlink", "release"),
+            ("waiting", "base", "member", "landed", "rejected", "gone", "doubted", "absent", "unlink", "release"),
             ("extract", "map", "resolve", "load", "control"),
             ("resolve",),
         )

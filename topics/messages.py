@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypedDict
 Value: TypeAlias = str | int | float | bool | None
 """What a Salesforce column may hold on the wire; integers within 64 bits, numbers finite."""
 
-Op = Literal["upsert", "delete", "flag", "skip"]
+Op = Literal["upsert", "delete", "flag", "skip", "check"]
 Outcome = Literal["loaded", "held", "rejected", "skipped", "deleted", "superseded"]
 OnAbsent = Literal["placeholder", "hold", "reject"]
 
@@ -162,6 +162,14 @@ class Gone(TypedDict):
 
     parent: str
     epoch: int
+
+
+class Doubted(TypedDict):
+    """`doubted`: a row was refused because its parent's row `sf_id` is not there."""
+
+    parent: str
+    sf_id: str
+    run: str
 
 
 class Absent(TypedDict):

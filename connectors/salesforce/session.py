@@ -225,26 +225,30 @@ class Salesforce:
         return answer
 
     async def query(self, text: str) -> list[dict[str, Any]]:
-        """All rows of a query, over all its pages. A row may change or go between two pages.
+        """`pages`, as one list."""
+        return [row async for page in self.pages(text) for row in page]
+
+    async def pages(self, text: str, *, every: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
+        """All rows of a query, page by page. A row may change or go between two pages.
 
         Args:
             text: SOQL; use `soql.quoted` for values in it.
+            every: Deleted rows and archived activities, too (`queryAll`; REST API Developer Guide v66).
 
-        Returns:
-            The rows, with the `attributes` Salesforce puts into each.
+        Yields:
+            Rows, with the `attributes` Salesforce puts into each.
 
         Raises:
             ConnectorError: See `connectors.errors`.
         """
-        rows: list[dict[str, Any]] = []
-        page = await self.json("GET", "/query", what="query", params={"q": text}, read=True)
+        page = await self.json("GET", "/queryAll" if every else "/query", what="query", params={"q": text}, read=True)
         while True:
             if not isinstance(page, dict) or not isinstance(page.get("records"), list):
                 raise BadAnswer(_SERVICE, "the query's page is not what it should be")
-            rows.extend(page["records"])
+            yield page["records"]
             following = page.get("nextRecordsUrl")
             if not following:
-                return rows
+                return
             page = await self.json("GET", str(following), what="next page of a query", read=True)
 
     async def user_id(self) -> str:

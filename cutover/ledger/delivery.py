@@ -21,7 +21,10 @@ CHECKS = frozenset({"verify", "mismatch"})
 NOTES = frozenset({"undo_keep"})
 """Operations that say why nothing was done; they change no state."""
 
-LEAVES = frozenset({"skip", "undo_restore"})
+LOST = "lost"
+"""Operation that says that somebody has deleted the row in Salesforce."""
+
+LEAVES = frozenset({"skip", "undo_restore", LOST})
 """Operations besides deletes after which Salesforce has nothing of ours."""
 
 
@@ -124,6 +127,8 @@ class Delivery:
             and version >= self.loaded_version
         ):
             self.loaded_version = self.loaded_at = None
+        if self.what == LOST and outcome == "loaded" and (version, operation["at"]) < (self.version or "", self.at):
+            self.loaded_version = self.loaded_at = None  # told late: it has been lost since
         now = (self.version or "", FINALITY.get(self.outcome, 2), self.at)
         if (version, FINALITY.get(outcome, 2), operation["at"]) >= now:
             self.version, self.outcome, self.at = version, outcome, operation["at"]

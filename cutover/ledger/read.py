@@ -271,13 +271,33 @@ class Reader:
         return {row["row_id"]: row["reference"] for row in self._connection.execute(query, row_ids)}
 
     def counted_in(self, row_ids: Sequence[str]) -> list[Row]:
-        """Records that count in rows of others: `reference object sobject row_id version source_version`; at most 10,000 ids."""
+        """Records that count in rows of others, at most 10,000 ids.
+
+        Returns:
+            `reference object sobject row_id version source_version loaded_version landed_source`.
+        """
         marks = ",".join("?" * len(row_ids))
         return self._rows(
-            "SELECT reference, object, sobject, row_id, version, source_version FROM deliveries "  # noqa: S608
+            "SELECT reference, object, sobject, row_id, version, source_version, loaded_version, landed_source "  # noqa: S608
+            "FROM deliveries "
             f"WHERE row_id IN ({marks}) AND row_origin IS NULL",
             list(row_ids),
         )
+
+    def present(self, sobject: str) -> Iterator[Row]:
+        """Rows of our own that Salesforce has, as far as the ledger knows: `reference object row_id loaded_version`; one in which others count once."""
+        query = (
+            "SELECT reference, object, row_id, loaded_version FROM deliveries "
+            "WHERE sobject = ? AND loaded_version IS NOT NULL AND row_origin IS NOT NULL ORDER BY reference"
+        )
+        for row in self._connection.execute(query, (sobject,)):
+            yield dict(row)
+
+    def settled_as(self, references: Sequence[str]) -> dict[str, Row]:
+        """What is known of these records, at most 10,000: `state code row_id loaded_version` by reference; of an unknown one nothing."""
+        marks = ",".join("?" * len(references))
+        query = f"SELECT reference, state, code, row_id, loaded_version FROM deliveries WHERE reference IN ({marks})"  # noqa: S608
+        return {row["reference"]: dict(row) for row in self._connection.execute(query, references)}
 
     def unsettled(self) -> Iterator[Row]:
         """Deliveries whose newest version is not in Salesforce, or not as it should be: `reference object state code`.

@@ -72,6 +72,9 @@ class Bench:
     def gone(self, epoch: int = 1, parent: str = PARENT) -> list[Effect]:
         return list(self.parents.gone(parent, epoch, self.now))
 
+    def doubted(self, sf_id: str, parent: str = PARENT) -> list[Effect]:
+        return list(self.parents.doubted(parent, sf_id, "run-1"))
+
     def absent(self, parent: str = PARENT) -> list[Effect]:
         return list(self.parents.absent(parent, self.now))
 
@@ -239,6 +242,27 @@ def test_a_delete_before_the_first_landing_does_not_keep_it_from_landing(bench: 
     bench.waiting(waiting("patient:1", PARENT))
     assert codes(bench.gone(0)) == ["Hold PARENT_GONE"]
     assert codes(bench.landed("001A", 1)) == ["Forward"]
+
+
+def test_a_doubted_parent_keeps_its_children_until_its_loader_has_looked(bench: Bench) -> None:
+    bench.landed("001A", 1)
+    assert codes(bench.doubted("001A")) == ["Check"]
+    assert bench.waiting(waiting("patient:1", PARENT)) == []
+    assert bench.doubted("001A") == []
+    assert codes(bench.landed("001A", 1)) == ["Forward"]
+    bench.doubted("001A")
+    bench.waiting(waiting("patient:2", PARENT))
+    assert codes(bench.gone(1)) == ["Hold PARENT_GONE"]
+
+
+def test_a_doubt_about_a_former_row_and_a_reject_of_a_doubted_one_change_nothing(bench: Bench) -> None:
+    bench.landed("001B", 2)
+    assert bench.doubted("001A") == []
+    assert codes(bench.waiting(waiting("patient:1", PARENT))) == ["Forward"]
+    bench.doubted("001B")
+    assert bench.rejected() == []
+    bench.waiting(waiting("patient:2", PARENT))
+    assert codes(bench.landed("001B", 2)) == ["Forward"]
 
 
 @pytest.mark.parametrize("fate", ["landed", "rejected", "gone"])

@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from agents import parents as module
-from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
+from agents.parents import Check, Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
 from tests.agents.rows import CODEC, waiting
 from tests.agents.test_parents import Memory
 from topics.messages import Waiting
@@ -30,7 +30,11 @@ child = st.tuples(
     st.integers(1, 3),
     st.sampled_from(["hold", "placeholder", "reject"]),
 )
-fate = st.tuples(st.just("fate"), st.sampled_from(PARENTS), st.sampled_from(["land", "reject", "delete", "absent"]))
+fate = st.tuples(
+    st.just("fate"),
+    st.sampled_from(PARENTS),
+    st.sampled_from(["land", "reject", "delete", "absent", "vanish", "doubt"]),
+)
 harm = st.one_of(
     st.tuples(st.just("replay"), st.integers(1, 12)), st.tuples(st.just("restart")), st.tuples(st.just("overdue"))
 )
@@ -47,6 +51,7 @@ class World:
         self.furthest = 0
         self.epochs = dict.fromkeys((*PARENTS, STAND_IN), 0)
         self.alive: dict[str, str] = {}  # as written to the log: the row that the parent has now
+        self.missing: set[str] = set()  # somebody has deleted that row, and its loader doesn't know
         self.told: dict[str, str | None] = dict.fromkeys((*PARENTS, STAND_IN))  # as read from the log
         self.forwarded: dict[tuple[str, str], dict[str, str]] = {}  # (child, parent) -> version -> id
         self.refused: set[tuple[str, str, str]] = set()
@@ -84,6 +89,7 @@ class World:
         """A parent's life as the load agent tells it: it lands under a new epoch, and only a row that is there goes."""
         if what == "land" and parent not in self.alive:
             self.epochs[parent] += 1
+            self.missing.discard(parent)
             self.alive[parent] = f"001-{parent}-{self.epochs[parent]}"
             self.say("landed", parent, self.alive[parent], self.epochs[parent])
         elif what == "delete":
@@ -93,6 +99,17 @@ class World:
             self.say("rejected", parent)
         elif what == "absent":
             self.say("absent", parent)
+        elif what == "vanish":
+            self.missing.add(parent)
+        elif what == "doubt" and parent in self.alive:
+            self.say("doubted", parent, self.alive[parent])
+
+    def look(self, parent: str) -> None:
+        """The parent's loader answers a check."""
+        if parent in self.alive and parent in self.missing:
+            self.live(parent, "delete")
+        elif parent in self.alive:
+            self.say("landed", parent, self.alive[parent], self.epochs[parent])
 
     def say(self, *message: object) -> None:
         self.log.append(message)
@@ -137,6 +154,8 @@ class World:
                 yield from self.parents.gone(str(parent), cast("int", epoch), 0)
             case ("rejected", parent):
                 yield from self.parents.rejected(str(parent), "CODE", 0)
+            case ("doubted", parent, sf_id):
+                yield from self.parents.doubted(str(parent), str(sf_id), "run")
             case ("absent", parent):
                 yield from self.parents.absent(str(parent), 0)
             case ("release", parent, cursor):
@@ -162,6 +181,8 @@ class World:
                     assert parent == STAND_IN
                     self.created += 1
                     self.live(STAND_IN, "land")
+                case Check(parent, _):
+                    self.look(parent)
                 case Lookup(parent, _):
                     assert self.told[parent] is None, "a parent that has landed is looked up"
 

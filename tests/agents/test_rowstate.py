@@ -66,3 +66,18 @@ def test_a_state_from_before_there_was_adoption_is_read() -> None:
 def test_nothing_stored_is_an_empty_state() -> None:
     assert RowState.decode(None) == RowState()
     assert not has(RowState(), row("patient:1", 1))
+
+
+def test_what_landed_last_may_be_written_again_once_the_row_is_lost_but_nothing_older() -> None:
+    state = RowState().after(row("patient:1", 5), "003A", created=True, digest="d1").missed()
+    state = RowState.decode(state.encode())
+    assert (state.sf_id, state.epoch, state.lost) == (None, 1, True)
+    assert [has(state, row("patient:1", number)) for number in (4, 5, 6)] == [True, False, False]
+    back = state.after(row("patient:1", 5), "003A", created=True)
+    assert (back.epoch, back.lost) == (2, False)
+    assert has(back, row("patient:1", 5))
+
+
+def test_an_adopted_row_that_is_lost_is_still_somebody_elses() -> None:
+    state = RowState().after(row("patient:1", 1), "003A", created=True, adopted=True).missed()
+    assert RowState.decode(state.encode()).adopted

@@ -49,6 +49,9 @@ def held(number: int, at: int) -> dict[str, Any]:
         ([1, op(1, what="reject", outcome="rejected", at=10), op(1, at=20)], "loaded"),
         ([1, op(1), 2, op(2, what="delete", outcome="deleted")], "deleted"),
         ([1, op(1, what="skip", outcome="skipped")], "skipped"),
+        ([1, op(1, at=10), op(1, what="lost", outcome="rejected", at=20)], "rejected"),
+        ([1, op(1, what="lost", outcome="rejected", at=20), op(1, at=10)], "rejected"),
+        ([1, op(1, at=10), op(1, what="lost", outcome="rejected", at=20), op(1, at=30)], "loaded"),
         ([1, op(1), op(1, what="verify", outcome=None, detail="12")], "loaded"),
     ],
 )
@@ -61,6 +64,13 @@ def test_what_is_loaded_now_is_kept_while_a_newer_version_is_under_way() -> None
     assert (found.state, found.loaded_version) == ("in_flight", mapped(1))
     gone = _delivery(1, op(1), op(2, what="delete", outcome="deleted"))
     assert gone.loaded_version is None
+
+
+def test_a_lost_row_is_not_there_whichever_was_told_first() -> None:
+    landed, lost = op(1, at=10), op(1, what="lost", outcome="rejected", at=20)
+    assert _delivery(1, landed, lost).loaded_version is None
+    assert _delivery(1, lost, landed).loaded_version is None
+    assert _delivery(1, landed, lost, op(1, at=30)).loaded_version == mapped(1)
 
 
 def test_a_check_counts_its_fields_and_a_later_one_clears_a_mismatch() -> None:

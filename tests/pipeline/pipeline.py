@@ -57,6 +57,7 @@ class Pipeline:
         **environment: str,
     ) -> None:
         self.directory = directory
+        self.sandbox = sandbox
         self.practice, self.org = Practice(sandbox), Org(sandbox)
         chosen = environment.get("CARRYOVER_CUTOVER__MAP")
         self.settings = Settings(
