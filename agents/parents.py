@@ -21,6 +21,7 @@ from topics.codec import compact_json
 from topics.messages import Ready, Waiting
 
 PAGE: Final = 500
+HELD_AT_ONCE: Final = 1000
 PLACEHOLDER_MARK: Final = ":~"
 _CHILD: Final = struct.Struct(
     ">?q41s"
@@ -105,12 +106,13 @@ _HELD: Final = {"rejected": "PARENT_REJECTED", "gone": "PARENT_GONE", "absent": 
 
 @dataclass
 class _Unknown:
-    """A parent somebody waits for and nobody has spoken of; times in ms."""
+    """A parent somebody waits for and nobody has spoken of; times in ms. ``after``: the child up to which they were held; None: none is left."""
 
     since: int
     run: str
     asked: bool = False
     held: bool = False
+    after: bytes | None = None
 
 
 class Parents:
@@ -312,18 +314,29 @@ class Parents:
     # -- time --------------------------------------------------------------------------------------------------------------------------
 
     def overdue(self, now: int, lookup_after: float, hold_after: float) -> Iterator[Effect]:
-        """What has waited too long, in seconds: first its parent is looked up, then its children are held by name."""
+        """What has waited too long, in seconds: first its parent is looked up, then its children are held by name.
+
+        Of one parent at most `HELD_AT_ONCE` at a call: there may be a million.
+        """
         for parent, known in self._unknown.items():
             waited = (now - known.since) / 1000
             if waited >= lookup_after and not known.asked and PLACEHOLDER_MARK not in parent:
                 known.asked = True
                 yield Lookup(parent, known.run)
             if waited >= hold_after and not known.held:
-                known.held = True
-                for key, value in self._state.scan(b"W|" + parent.encode(), after=None, limit=_ALL):
-                    yield Hold(self._child(key, value)["row"], parent, self._why(parent))
+                known.held, known.after = True, b""
                 for row in self._alone(parent):
                     yield Hold(row, parent, self._why(parent))
+            if known.after is not None:
+                page = self._state.scan(b"W|" + parent.encode(), after=known.after or None, limit=HELD_AT_ONCE)
+                for key, value in page:
+                    yield Hold(self._child(key, value)["row"], parent, self._why(parent))
+                known.after = page[-1][0] if len(page) == HELD_AT_ONCE else None
+
+    @property
+    def holding(self) -> bool:
+        """Whether `overdue` has more to hold, without waiting for anything."""
+        return any(known.after is not None for known in self._unknown.values())
 
     # -- state -------------------------------------------------------------------------------------------------------------------------
 

@@ -230,8 +230,10 @@ class Resolve:
 
     async def tick(self) -> None:
         """Looks up parents that are waited for, holds what waits too long, and goes on with releases; runs until cancelled."""
+        more = False
         while True:
-            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.sleep(0 if more else _TICK_SECONDS)
+            more = False
             for partition in self._table.partitions():
                 try:
                     parents = self._known(partition.number).parents
@@ -242,5 +244,6 @@ class Resolve:
                     parents.unreleased.clear()
                     for effect in due:
                         await self._carry_out(effect)
+                    more |= parents.holding
                 except StaleAssignment:
                     continue
