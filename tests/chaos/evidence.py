@@ -5,19 +5,49 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from aiokafka.coordinator.protocol import ConsumerProtocol
+
 from tests.chaos.crew import Crew
 from tests.pipeline.pipeline import CODEC
+from topics.broker import open_broker
 
 _NAMED: Final = re.compile(r"\b(practice|patient):(\d+)\b")
 _MOST: Final = 3
 
 
 async def gathered(crew: Crew, error: BaseException) -> list[str]:
-    """Lines about the first records that `error` names."""
-    lines: list[str] = []
+    """Lines about the consumer groups, and about the first records that `error` names."""
+    lines = await _groups(crew)
     for object_, vp_id in list(dict.fromkeys(_NAMED.findall(str(error))))[:_MOST]:
         lines += await _of(crew, object_, vp_id)
     return lines
+
+
+async def _groups(crew: Crew) -> list[str]:
+    """What each stage has not committed, by partition, and whose that partition is by the broker's word."""
+    lines: list[str] = []
+    async with open_broker(crew.settings.kafka.bootstrap) as broker:
+        for stage, names in crew.catalogue.sources.items():
+            group = crew.catalogue.group(stage)
+            starts, ends = await broker.bounds(dict.fromkeys(names, crew.catalogue.partitions))
+            committed = await broker.committed(group)
+            owners: dict[tuple[str, int], str] = {}
+            for answer in await broker.admin.describe_consumer_groups([group]):
+                for _, name, state, _, _, members, *_ in answer.groups:
+                    lines.append(f"{name} is {state} with {len(members)} members")
+                    for member in members:
+                        for topic, numbers in _assigned(member[-1]):
+                            owners |= dict.fromkeys(((topic, number) for number in numbers), str(member[0]))
+            lines += [
+                f"{stage}: {part.topic}[{part.partition}] {committed.get(part)} of {end}, {owners.get(part, 'nobody')}"
+                for part, end in ends.items()
+                if end != committed.get(part, starts[part]) or part not in owners
+            ]
+    return lines
+
+
+def _assigned(data: bytes) -> list[tuple[str, list[int]]]:
+    return list(ConsumerProtocol.ASSIGNMENT.decode(data).assignment) if data else []
 
 
 async def _of(crew: Crew, object_: str, vp_id: str) -> list[str]:
