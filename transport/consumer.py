@@ -4,7 +4,8 @@ What it changes in Faust 0.15.3, and why (each dropped or lost messages on a rea
 
 * a source partition is delivered only after *this* assignment's seek and Faust's resume are both done. Faust resumes before ``perform_seek`` has finished,
   and ``flow_control.resume()`` empties the queues after it;
-* every source partition is sought explicitly (committed offset, or the log's start);
+* every source partition is sought explicitly (committed offset, or the log's start), and only when no fetch of a former assignment is under way any more:
+  aiokafka lets one wait through a rebalance (0.14, `Fetcher.fetched_records`) and then take the first records of the new assignment, which nobody gets;
 * the position advances only after a delivery that happened; a hole in the offsets is sought again once before it is believed;
 * a partition whose window is full is left out of the fetch; the others go on;
 * commits are of the contiguous done prefix of what was delivered; an ack of a former assignment does not count.
@@ -65,6 +66,7 @@ class Consumer(driver.Consumer):
         self._suspicions: dict[TopicPartition, Suspicion] = {}
         self._holes: dict[TopicPartition, tuple[int, int]] = {}
         self._room = asyncio.Event()
+        self._reading = asyncio.Lock()  # in the consumer's thread: a fetch, or the seeks of an assignment
 
     @property
     def current(self) -> Assignment | None:
@@ -105,7 +107,7 @@ class Consumer(driver.Consumer):
         tps = {TopicPartition(*tp) for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)}
         consumer = self._thread._ensure_consumer()
         try:
-            found = await self._thread.call_thread(_seek_to_committed, consumer, tps)
+            found = await self._thread.call_thread(_seek_to_committed, consumer, tps, self._reading)
         except IllegalStateError:
             return  # revoked again meanwhile; the next assignment seeks
         if generation != self.app.consumer_generation_id or not tps <= {
@@ -162,7 +164,7 @@ class Consumer(driver.Consumer):
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._room.wait(), _FETCH_TIMEOUT)
                     continue
-                fetched = await self._thread.getmany(cast("Any", wanted), timeout=_FETCH_TIMEOUT)
+                fetched = await self._thread.call_thread(self._fetch, wanted)
                 for tp, records in sorted(fetched.items(), key=lambda one: ranks.get(one[0].topic, len(ranks))):
                     if assignment is self.current:
                         await self._deliver(assignment, TopicPartition(*tp), records)
@@ -170,6 +172,14 @@ class Consumer(driver.Consumer):
         except (ConsumerStoppedError, asyncio.CancelledError):
             if not self.app.should_stop:
                 raise
+
+    async def _fetch(self, wanted: set[TopicPartition]) -> Any:
+        """Runs in the consumer's thread, on after its caller has been cancelled."""
+        consumer = self._thread._ensure_consumer()
+        async with self._reading:
+            return await self._thread._fetch_records(
+                consumer, cast("Any", wanted), timeout=_FETCH_TIMEOUT, max_records=consumer._max_poll_records
+            )
 
     async def _deliver(self, assignment: Assignment, tp: TopicPartition, records: Sequence[Any]) -> None:
         position = assignment.positions[tp]
@@ -319,7 +329,7 @@ class Consumer(driver.Consumer):
 
 
 async def _seek_to_committed(
-    consumer: aiokafka.AIOKafkaConsumer, tps: set[TopicPartition]
+    consumer: aiokafka.AIOKafkaConsumer, tps: set[TopicPartition], reading: asyncio.Lock
 ) -> dict[TopicPartition, tuple[int, str]]:
     wanted = [aiokafka.TopicPartition(*tp) for tp in tps]
     if not wanted:
@@ -327,18 +337,19 @@ async def _seek_to_committed(
     committed = await consumer._coordinator.fetch_committed_offsets(wanted)
     starts = await consumer.beginning_offsets(wanted)
     found: dict[TopicPartition, tuple[int, str]] = {}
-    for tp in wanted:
-        known = committed.get(tp)
-        offset, metadata = (
-            (known.offset, known.metadata) if known is not None and known.offset >= 0 else (starts[tp], "")
-        )
-        if offset < starts[tp]:
-            raise OffsetsExpired(
-                f"{tp.topic}[{tp.partition}]: committed offset {offset} is below the log's start {starts[tp]}; messages were deleted unprocessed. "
-                "Raise the topic's retention and run the census before going on."
+    async with reading:
+        for tp in wanted:
+            known = committed.get(tp)
+            offset, metadata = (
+                (known.offset, known.metadata) if known is not None and known.offset >= 0 else (starts[tp], "")
             )
-        consumer.seek(tp, offset)
-        found[TopicPartition(*tp)] = (offset, metadata)
+            if offset < starts[tp]:
+                raise OffsetsExpired(
+                    f"{tp.topic}[{tp.partition}]: committed offset {offset} is below the log's start {starts[tp]}; messages were deleted "
+                    "unprocessed. Raise the topic's retention and run the census before going on."
+                )
+            consumer.seek(tp, offset)
+            found[TopicPartition(*tp)] = (offset, metadata)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import GroupCoordinatorNotAvailableError
@@ -18,6 +19,9 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from ops.kafka import LocalKafka
 from tests.conftest import CreateTopics, ReadTopic, commit_offset
 from tests.transport.waiting import eventually
+from transport.app import create
+from transport.checkpoint import Checkpoint
+from transport.publisher import Publisher
 from transport.worker import EXIT_CRASHED
 
 pytestmark = pytest.mark.kafka
@@ -75,6 +79,25 @@ class Bench:
         for future in sent:
             await future
 
+    async def guest(self) -> AIOKafkaConsumer:
+        """One more member of the group, that processes nothing: its coming and going rebalances the group."""
+        app = create(
+            f"{self.prefix}probe", self.bootstrap, Checkpoint(Publisher("")), worker="guest", data_dir=self.directory
+        )
+        app.finalize()
+        guest = AIOKafkaConsumer(
+            f"{self.prefix}in",
+            bootstrap_servers=self.bootstrap,
+            group_id=f"{self.prefix}probe",
+            partition_assignment_strategy=[app.assignor],
+            session_timeout_ms=6000,
+            rebalance_timeout_ms=10_000,
+            heartbeat_interval_ms=1000,
+            enable_auto_commit=False,
+        )
+        await guest.start()
+        return guest
+
     async def delete_below(self, partition: int, offset: int) -> None:
         await self.admin.delete_records({TopicPartition(f"{self.prefix}in", partition): RecordsToDelete(offset)})
 
@@ -94,6 +117,13 @@ class Bench:
         except GroupCoordinatorNotAvailableError:
             return {}
         return {tp.partition: known.offset for tp, known in found.items() if known.offset >= 0}
+
+    async def wait_for_one_committed(self, partition: int, offset: int) -> None:
+        async def reached() -> bool:
+            assert (await self.committed()).get(partition) == offset
+            return True
+
+        await eventually(reached)
 
     async def wait_for_committed(self, **offsets: int) -> None:
         async def reached() -> bool:
@@ -259,6 +289,27 @@ async def test_a_record_that_raised_once_is_processed_by_the_next_worker(bench: 
     assert "crashed: ValueError at probe.py" in said
     assert "injected" not in said
     assert "Traceback" not in said
+
+
+async def test_what_comes_during_a_rebalance_is_handled_though_nothing_comes_after_it(bench: Bench) -> None:
+    # A fetch that has waited through the rebalance must not take what the new assignment is to begin with.
+    bench.start()
+    await bench.send(0, b"0")
+    await bench.send(1, b"0")
+    await bench.wait_for_committed(p0=1, p1=1)
+    sent = 1
+    for _ in range(6):
+        coming = asyncio.create_task(bench.guest())
+        while not coming.done():
+            await bench.send(0, b"meanwhile")
+            await bench.send(1, b"meanwhile")
+            sent += 1
+            await asyncio.sleep(0.02)
+        guest = await coming
+        (kept,) = {0, 1} - {tp.partition for tp in guest.assignment()}
+        await bench.wait_for_one_committed(kept, sent)
+        await guest.stop()
+        await bench.wait_for_committed(p0=sent, p1=sent)
 
 
 async def test_an_outage_is_blamed_on_no_record(bench: Bench) -> None:
