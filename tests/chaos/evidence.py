@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from aiokafka.coordinator.protocol import ConsumerProtocol
 
+from cutover.census import RESOURCES
 from tests.chaos.crew import Crew
 from tests.pipeline.pipeline import CODEC
 from topics.broker import open_broker
 
-_NAMED: Final = re.compile(r"\b(practice|patient):(\d+)\b")
+_NAMED: Final = re.compile(rf"\b({'|'.join(RESOURCES)}):(\w+)\b")
 _MOST: Final = 3
 
 
@@ -52,22 +53,28 @@ def _assigned(data: bytes) -> list[tuple[str, list[int]]]:
 
 async def _of(crew: Crew, object_: str, vp_id: str) -> list[str]:
     reference = f"{object_}:{vp_id}"
-    (resource,) = (name for name in crew.practice.dump() if name == f"{object_}s")
     lines = [
         f"{reference} in the source: {record['updated_at']}"
-        for record in crew.practice.dump()[resource]
+        for record in crew.practice.dump()[RESOURCES[object_]]
         if record["id"] == vp_id
     ]
     sobject = crew.catalogue.targets[object_]
     lines += [
         f"{reference} in the org: {row['Id']} deleted {row['IsDeleted']} stands at {row.get('VP_Modified_At__c')}, written {row['SystemModstamp']}"
-        for row in crew.org.dump()[sobject]
+        for row in crew.org.dump().get(sobject, ())
         if row.get("VP_Id__c") == reference
     ]
     for topic in (crew.catalogue.vp(object_), crew.catalogue.sf(sobject)):
         for record in await crew.records(topic):
             if record.key in {vp_id.encode(), reference.encode()}:
                 lines.append(f"{topic}[{record.partition}] {record.offset} at {record.timestamp}: {_told(record)}")
+    for record in await crew.records(crew.catalogue.refs):
+        _, message = CODEC.decode(record.value)
+        if reference in {message["parent"], message.get("child"), message.get("reference")}:
+            lines.append(
+                f"{record.topic}[{record.partition}] {record.offset} at {record.timestamp}: {_told(record)} "
+                f"{message['parent']} {message.get('child', '')} {message.get('sf_id', '')}"
+            )
     lines += [
         f"audit at {one['at']}: {one['what']} {one['outcome']} {one['code']} {one['version']} {one['row_id']}"
         for one in await crew.operations(reference)
@@ -77,4 +84,5 @@ async def _of(crew: Crew, object_: str, vp_id: str) -> list[str]:
 
 def _told(record: Any) -> str:
     name, message = CODEC.decode(record.value)
-    return f"{name} {message['version']} {message.get('read_at', '')}"
+    version = message.get("version") or (message.get("row") or {}).get("version")
+    return f"{name} {version} {message.get('read_at', '')}"

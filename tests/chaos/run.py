@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -19,12 +20,15 @@ from sandbox.process import SandboxProcess
 from tests.chaos.crew import Crew
 from tests.chaos.evidence import gathered
 from tests.chaos.schedule import Event, Schedule
+from tests.pipeline.person import Person
 from tests.pipeline.pipeline import CODEC
 from tests.pipeline.practice import DESK
+from tests.pipeline.undone import Row, Rows, everything, undo
 from tests.transport.waiting import eventually
 
 _DESK_SECONDS: Final = 0.4
 _SANDBOX: Final[dict[str, Any]] = {"patients": 240, "practices": 10, "org_rows": 40}
+_EDITED: Final = 3
 _SETTLE_SECONDS: Final = 150  # a worker that has met the org's used-up quota waits for a minute
 _TIMEOUT: Final = httpx.Timeout(60)
 
@@ -80,6 +84,7 @@ class Run:
 
     async def _carry_out(self) -> None:
         others = await asyncio.to_thread(self._others)
+        before = await asyncio.to_thread(everything, self._sandbox)
         await self._crew.begin()
         await self._crew.start_all()
         async with _beside(self._crew.keep()):
@@ -87,7 +92,8 @@ class Run:
                 for number, event in enumerate(self.schedule.events):
                     tasks.create_task(self._happen(number, event))
             await self._settle()
-        assert await asyncio.to_thread(self._untouched, others), "rows that were in the org before have changed"
+            assert await asyncio.to_thread(self._untouched, others), "rows that were in the org before have changed"
+            await self._undo(before)
 
     async def _work(self) -> None:
         """The desk goes on working, whenever the practice's system is there."""
@@ -182,10 +188,27 @@ class Run:
             await self._census()
         await crew.equal(within=_SETTLE_SECONDS)
         await crew.conserved(within=90)
-        await crew.idle()
+        await crew.at_rest()
         await asyncio.to_thread(self._check_classes)
         crew.check_alive()
         self.patients = len(crew.practice.patients())
+
+    async def _undo(self, before: Rows) -> None:
+        """People have edited a few rows; then somebody wants to go back."""
+        edited = await asyncio.to_thread(self._edit_some)
+        await undo(self._crew, self._sandbox, before, edited)
+        self._crew.check_alive()
+
+    def _edit_some(self) -> list[Row]:
+        person = Person(self._sandbox)
+        try:
+            rows = [row for row in self._crew.org.rows("Contact").values() if not row.get("VP_Deleted_At__c")]
+            edited = random.Random(self.schedule.seed).sample(rows, _EDITED)
+            for row in edited:
+                person.edit("Contact", row["Id"], Title="Seen by a person")
+        finally:
+            person.close()
+        return edited
 
     async def _census(self) -> None:
         """Compares the ids of source and ledger until nothing differs, as before a cutover."""

@@ -9,36 +9,21 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from cutover import phase
 from cutover.outcome import DIFFERENT, REFUSED
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.maps import write_map
 from tests.pipeline.person import Person
-from tests.pipeline.pipeline import CODEC, Pipeline
+from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.practice import STAND_IN
+from tests.pipeline.undone import Row, check_as_before, everything, kept_with, phase_of, run_of
 from tests.transport.waiting import eventually
 from topics.catalogue import STAGES
 from transport.failpoint import EXIT_CODE
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
-Row = dict[str, Any]
-STAMPS = {"LastModifiedDate", "LastModifiedById", "SystemModstamp"}
 ADOPTED = range(830_001, 830_013)
-
-
-def everything(sandbox: SandboxProcess) -> dict[str, dict[str, Row]]:
-    """The live rows of every object of the org by id, without what tells who changed them last and when."""
-    dump = httpx.get(f"{sandbox.salesforce['url']}/__admin/dump", timeout=60).raise_for_status().json()
-    return {
-        sobject: {
-            row["Id"]: {name: value for name, value in row.items() if name not in STAMPS}
-            for row in rows
-            if not row.get("IsDeleted")
-        }
-        for sobject, rows in dump.items()
-    }
 
 
 @pytest.fixture
@@ -81,24 +66,6 @@ async def moved(kafka: LocalKafka, clinic: SandboxProcess, tmp_path: Any) -> Asy
         yield pipeline
     finally:
         pipeline.kill()
-
-
-async def run_of(pipeline: Pipeline) -> str:
-    newest = await phase.newest(pipeline.settings, CODEC)
-    assert newest is not None
-    return newest["run"]
-
-
-def kept_with(pipeline: Pipeline, *contacts: Row) -> set[str]:
-    """References of contacts, and of the accounts that they hang on."""
-    accounts = {row["Id"]: row for row in pipeline.org.rows("Account").values()}
-    found = {row["VP_Id__c"] for row in contacts}
-    for row in contacts:
-        above = row.get("AccountId")
-        while above in accounts:
-            found.add(accounts[above]["VP_Id__c"])
-            above = accounts[above].get("ParentId")
-    return found
 
 
 @pytest.fixture
@@ -177,9 +144,7 @@ async def test_the_org_is_as_it_was_but_for_what_people_have_touched(
 
     after = everything(clinic)
     kept = {one["row_id"] for one in done["kept"]} | {sale}
-    for sobject, rows in after.items():
-        stay = {key: row for key, row in rows.items() if key not in kept and not kept & set(map(str, row.values()))}
-        assert stay == {key: row for key, row in before[sobject].items() if key not in kept}, sobject
+    check_as_before(before, after, kept)
     assert kept & after["Contact"].keys() == {row["Id"] for row in (*mine, theirs)}
     assert after["Contact"][theirs["Id"]]["Department"] == "Seen by a person"
 
@@ -226,9 +191,3 @@ async def test_what_a_dead_loader_left_unfinished_is_found_and_taken_back(
     assert rolling.poll() == 0
     assert await phase_of(moved) == "ROLLED_BACK"
     assert everything(clinic) == before
-
-
-async def phase_of(pipeline: Pipeline) -> str:
-    newest = await phase.newest(pipeline.settings, CODEC)
-    assert newest is not None
-    return newest["phase"]
