@@ -15,6 +15,7 @@ from sandbox.salesforce.access import GRANTS, Access
 from sandbox.salesforce.checks import Checks
 from sandbox.salesforce.chunk import CHUNK, Outcome, Write, present
 from sandbox.salesforce.columns import Column
+from sandbox.salesforce.contact_roles import ROLE, ContactRoles
 from sandbox.salesforce.errors import RowError
 from sandbox.salesforce.events import Activities
 from sandbox.salesforce.grants import ASSIGNMENT, FIELDS, Grants
@@ -42,6 +43,7 @@ class Rows:
         self.bin = RecycleBin(schema, records)
         self.rules = Rules(schema, records)
         self.relations = Relations(schema, records)
+        roles = ContactRoles(schema, records)
         activities, products = Activities(schema, records, settings), Products(schema, records)
         grants = Grants(schema, records)
         self.before: dict[str, Behaviour] = {  # what an object does by itself, by object
@@ -54,6 +56,11 @@ class Rows:
             FIELDS: grants.fields,
             ASSIGNMENT: grants.assignments,
         }
+        self.after: dict[str, Behaviour] = {  # what follows once rows are written
+            "Opportunity": roles.opportunities_written,
+            ROLE: roles.written,
+        }
+        self.gone: dict[str, Behaviour] = {ROLE: roles.deleted}  # what follows once rows are deleted
 
     def apply(self, connection: sqlite3.Connection, write: Write) -> None:
         """Carries the chunk out, which knows then what became of each row."""
@@ -73,6 +80,8 @@ class Rows:
             if own is not None and write.sobject.name == RELATION:
                 own(connection, write)
             self._delete(connection, write)
+            if (then := self.gone.get(write.sobject.name)) is not None:
+                then(connection, write)
             return
         self._checks.run(connection, write)
         if own is not None:
@@ -82,6 +91,8 @@ class Rows:
         else:
             self._insert(connection, write)
             self._update(connection, write)
+        if (then := self.after.get(write.sobject.name)) is not None:
+            then(connection, write)
         if write.sobject.name == "Contact" and self._settings.contacts_to_multiple_accounts:
             self.relations.contacts_written(connection, write)
 
