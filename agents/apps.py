@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from agents.adoption import Adoption, MatchRule
+from agents.contact_roles import ROLE, ContactRoles
+from agents.contact_step import ContactStep
 from agents.extract import Extraction, Source
 from agents.gate import Gate
 from agents.journal import Journal
@@ -25,6 +28,7 @@ from agents.resolve import Resolve
 from agents.sending import Sending
 from agents.source_records import SourceRecords
 from agents.verify import Lookup, Verify
+from connectors.errors import NotFound
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
 from mapping.check import insert_only_columns
@@ -239,6 +243,7 @@ def deliver(
                 external_id=external_id,
                 create=setup.make_lost_again,
             ),
+            _contact_step(salesforce, sending, objects, describes),
             flagging={rule.deleted_column for rule in objects.values() if rule.deleted_column},
             external_id=external_id,
             parents=parents,
@@ -257,6 +262,30 @@ def deliver(
         _background(app, load.tick)
     _background(app, gate.follow)
     return app
+
+
+def _contact_step(
+    salesforce: Salesforce,
+    sending: Sending,
+    objects: Mapping[str, ObjectRule],
+    describes: Mapping[str, Mapping[str, Any]],
+) -> ContactStep | None:
+    columns = {name: column for name, rule in objects.items() if (column := rule.contact_column) is not None}
+    return ContactStep(ContactRoles(salesforce, describes.get(ROLE)), sending, columns) if columns else None
+
+
+async def described(salesforce: Salesforce, document: MapDocument) -> dict[str, dict[str, Any]]:
+    """The org's describes of all that the map writes, by Salesforce object; roles that are hidden from us are missing.
+
+    Raises:
+        connectors.errors.ConnectorError: the org can't be asked, or has not all of the map's targets.
+    """
+    names = sorted({rule.target for rule in document.rows.values()})
+    found = dict(zip(names, await asyncio.gather(*map(salesforce.describe, names)), strict=True))
+    for name in document.roles:
+        with contextlib.suppress(NotFound):
+            found[name] = await salesforce.describe(name)
+    return found
 
 
 def _written(setup: Setup) -> list[str]:
@@ -319,11 +348,10 @@ async def stage_app(
             yield resolve(setup)
         elif stage == "deliver":
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
-            names = _written(setup)
-            found = await asyncio.gather(*(salesforce.describe(name) for name in names))
+            describes = await described(salesforce, setup.document)
             gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
             records = await _records(stack, setup)
-            yield deliver(setup, salesforce, dict(zip(names, found, strict=True)), gate, records)
+            yield deliver(setup, salesforce, describes, gate, records)
         else:
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
             yield verify(setup, salesforce, await _records(stack, setup))

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from agents.adoption import GONE, Adoption
+from agents.contact_step import ContactStep
 from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
@@ -51,6 +52,7 @@ class Load:
         adoption: decides about rows that somebody else made.
         removal: looks at rows before they are deleted.
         loss: looks for rows that somebody else has deleted.
+        contacts: lets the contacts of rows follow their records; None for an object that has none.
         flagging: columns that flag a row as deleted.
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to.
@@ -71,6 +73,7 @@ class Load:
         adoption: Adoption,
         removal: Removal,
         loss: Loss,
+        contacts: ContactStep | None = None,
         *,
         flagging: Collection[str],
         external_id: str,
@@ -89,6 +92,7 @@ class Load:
         self._adoption = adoption
         self._removal = removal
         self._loss = loss
+        self._contacts = contacts
         self._flagging = frozenset(flagging)
         self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption, loss, sending.create_only)
         self._items = Items(sort_by)
@@ -296,10 +300,11 @@ class Load:
             if state.has(item.layout.facet, item.version):
                 results.append((Result(item, state.sf_id), state))
             elif recalled is not None and recalled.sf_id is not None and recalled.version == item.version:
-                created = recalled.origin is Origin.ABSENT and state.sf_id is None
-                results.append((Result(item, recalled.sf_id, created), state))
+                results.append((Result(item, recalled.sf_id, recalled.created), state))
             else:
                 results.append((Result(item, state.sf_id), state))
+        if self._contacts is not None:  # a dead owner may have come no further than the rows
+            await self._contacts.follow(results, lambda: self._touch(assignment, lane))
         await self._settlement.settle(assignment, lane, results, None)
 
     async def _fly(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
@@ -315,6 +320,11 @@ class Load:
                 await self._find_made(lane, ours, touch)
             theirs += [member for member in ours if member[0].found is not None]
             ours = [member for member in ours if member[0].found is None]
+        if self._contacts is not None and (barred := await self._contacts.barred([*theirs, *ours], touch)):
+            held = [*held, *barred]
+            without = {result.item.key for result, _ in barred}
+            theirs = [member for member in theirs if member[0].key not in without]
+            ours = [member for member in ours if member[0].key not in without]
         assignment.check()
         if flagged:
             lane.batches += 1
@@ -347,9 +357,11 @@ class Load:
         if failpoint.ARMED:
             failpoint.hit("batch-sent")
         states = {item.key: state for item, state in members}
-        await self._settlement.settle(
-            assignment, lane, [(result, states[result.item.key]) for result in results], batch
-        )
+        settled = [(result, states[result.item.key]) for result in results]
+        if self._contacts is not None:
+            await self._contacts.follow(settled, touch)
+            assignment.check()
+        await self._settlement.settle(assignment, lane, settled, batch)
 
     async def _decide_origins(
         self, lane: Lane, members: Sequence[Member], touch: Callable[[], None]

@@ -16,7 +16,11 @@ from connectors.salesforce.session import Salesforce
 EDITED: Final = "EDITED_IN_TARGET"
 HAS_CHILDREN: Final = "HAS_CHILDREN"
 
+_BESIDE: Final = frozenset({"OpportunityContactRole"})
+"""Objects of which Salesforce makes rows beside ours: they count once somebody else than who made the row had a hand in them."""
+
 _LOOKED_AT: Final = (
+    *_BESIDE,
     "Account",
     "Asset",
     "Case",
@@ -54,18 +58,23 @@ class Removal:
             connectors.errors.ConnectorError: the org can't be asked now.
         """
         found: dict[str, str] = {}
+        makers: dict[str, str] = {}
         for start in range(0, len(ids), MOST_IDS):
             part = ids[start : start + MOST_IDS]
             rows = await self._collections.retrieve(self._sobject, part, ["Id", "CreatedById", "LastModifiedById"])
+            makers |= {row["Id"]: row["CreatedById"] for row in rows if row}
             found |= {row["Id"]: EDITED for row in rows if row and row["LastModifiedById"] != row["CreatedById"]}
         for child, column in list(self._children):
-            select = f"SELECT {column} FROM {child}"  # noqa: S608 - names of the org's own describe
+            signed = ("CreatedById", "LastModifiedById") if child in _BESIDE else ()
+            select = f"SELECT {', '.join((column, *signed))} FROM {child}"  # noqa: S608 - names of the org's own describe
             try:
                 hanging = await self._salesforce.query_in(select, column, ids)
             except (RequestRefused, NotFound):
                 self._children.remove((child, column))  # not to be queried by us, or not by this column
                 continue
-            found |= {row[column]: HAS_CHILDREN for row in hanging}
+            for row in hanging:
+                if not signed or {row[name] for name in signed} != {makers.get(row[column])}:
+                    found[row[column]] = HAS_CHILDREN
         return found
 
 

@@ -33,6 +33,7 @@ class RowState:
         versions: the newest version applied, by facet; a delete leaves its version behind.
         digests: what that version wrote, by facet.
         adopted: somebody else made the row, and there is an image of what it was.
+        contact: the contact that the row was given, "" for nobody; None when that is not known, or nothing carries one.
         lost: it was there, and somebody else has deleted it; what landed last may be written again.
     """
 
@@ -41,12 +42,14 @@ class RowState:
     versions: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     adopted: bool = False
+    contact: str | None = None
     lost: bool = False
 
     def encode(self) -> bytes:
-        known = [self.sf_id, self.epoch, self.versions, self.digests]
-        rare = [self.adopted, self.lost] if self.lost else [True] if self.adopted else []
-        return compact_json([*known, *rare])  # without them as before there was adoption
+        rare = [self.adopted, self.contact, self.lost]
+        while rare and rare[-1] in {False, None}:  # without what isn't the case as before there was adoption
+            rare.pop()
+        return compact_json([self.sf_id, self.epoch, self.versions, self.digests, *rare])
 
     @classmethod
     def decode(cls, data: bytes | None) -> RowState:
@@ -60,12 +63,19 @@ class RowState:
 
     def missed(self) -> RowState:
         """The state once somebody else has deleted the row."""
-        return replace(self, sf_id=None, epoch=max(self.epoch, 1), digests={}, lost=True)
+        return replace(self, sf_id=None, epoch=max(self.epoch, 1), digests={}, contact=None, lost=True)
 
     def after(
-        self, row: Row, sf_id: str | None, *, created: bool = False, digest: str = "", adopted: bool = False
+        self,
+        row: Row,
+        sf_id: str | None,
+        *,
+        created: bool = False,
+        digest: str = "",
+        adopted: bool = False,
+        contact: str | None = None,
     ) -> RowState:
-        """The state once ``row`` has been applied as ``sf_id`` (None: the row is gone); ``digest`` is that of what it wrote."""
+        """The state once ``row`` has been applied as ``sf_id`` (None: the row is gone); ``digest`` is that of what it wrote, ``contact`` whom it was given."""
         facet = row["facet"]
         return RowState(
             sf_id,
@@ -73,7 +83,15 @@ class RowState:
             self.versions | {facet: row["version"]},
             self.digests | {facet: digest},
             sf_id is not None and (adopted or self.adopted),
+            None if sf_id is None else self.contact if contact is None else contact,
         )
+
+    def half(self, row: Row, sf_id: str, *, created: bool, adopted: bool) -> RowState:
+        """The state once ``row`` was written, but something that belongs to it was refused: the row is known, its version is not applied."""
+        facet = row["facet"]
+        whole = self.after(row, sf_id, created=created, adopted=adopted)
+        digests = {name: digest for name, digest in self.digests.items() if name != facet}
+        return replace(whole, versions=self.versions, digests=digests, contact=None)
 
 
 def digest_of(columns: bytes) -> str:

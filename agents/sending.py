@@ -39,7 +39,13 @@ _SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT
 class Result:
     """What became of one row: written as ``sf_id``, refused with ``error``, held by (code, detail) ``held``, or none of these (send it again).
 
-    ``lost``: it is not in Salesforce any more; ``orphan``: it was refused because what it refers to is not.
+    Attributes:
+        created: the call made the row, with all its columns.
+        contact: the contact that the row has now, "" for nobody; None when that is not known, see `agents.contact_step`.
+        moved: the column of the contact, when it is another one than before.
+        written: the row was written, but its contact couldn't be changed: ``error`` or ``again`` is about that.
+        lost: the row is not in Salesforce any more.
+        orphan: it was refused because what it refers to is not.
     """
 
     item: Item
@@ -48,6 +54,9 @@ class Result:
     error: RowError | None = None
     held: tuple[str, str] | None = None
     again: bool = False
+    contact: str | None = None
+    moved: str | None = None
+    written: bool = False
     lost: bool = False
     orphan: bool = False
 

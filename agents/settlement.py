@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias, cast
 
 from agents.adoption import Adoption
@@ -133,6 +134,8 @@ class Settlement:
             return False
         if result.error is not None:
             return await self._refused(lane, result, state, changes)
+        if result.written:
+            await self._half_applied(result, state, changes)
         if result.again or (sent and result.sf_id is None):  # the latter: a job did not look at it
             return True
         await self._applied(result, state, changes, sent=sent)
@@ -164,6 +167,10 @@ class Settlement:
         item, row = result.item, result.item.row
         own, outputs = row["reference"], self._outputs
         if state.has(row["facet"], row["version"]):  # said and done before
+            if state.contact is None and result.contact is not None:  # by a version that didn't know contact roles
+                changes[key_of(own)] = replace(state, contact=result.contact).encode()
+                await self._note_contact(result, row)
+                await outputs.audit("unchanged", row, "loaded", row_id=state.sf_id, origin=item.origin)
             if state.sf_id is not None:
                 # But under a map, perhaps, in which nobody referred to it: then this is the answer to the first child's look-up.
                 await self._landed(row, state)
@@ -182,16 +189,33 @@ class Settlement:
         assert sf_id is not None, "an applied upsert has an id"
         created = state.sf_id is None
         adopted = created and item.target is not None
-        after = state.after(row, sf_id, created=created, digest=item.digest, adopted=adopted)
+        after = state.after(row, sf_id, created=created, digest=item.digest, adopted=adopted, contact=result.contact)
         changes[key_of(own)] = after.encode()
         item.target = None
         back = state.lost and item.found is not None  # it was undeleted
         what = "update" if sent or result.created else "unchanged"
         if created and not back:
             what = "adopt" if adopted else "create"
+        await self._note_contact(result, row)
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
-        if back or what != "update":
+        if back or what != "update" or row["facet"] not in state.versions:
             await self._landed(row, after)
+
+    async def _note_contact(self, result: Result, row: Row) -> None:
+        if result.moved is not None:
+            await self._outputs.audit("contact", row, None, row_id=result.sf_id, columns=[result.moved])
+
+    async def _half_applied(self, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> None:
+        """The row is written, but its contact is not what it should be: what is in the org is told and known, the version is not done with."""
+        item, row, sf_id = result.item, result.item.row, result.sf_id
+        assert sf_id is not None, "a row that was written has an id"
+        created = state.sf_id is None
+        adopted = created and item.target is not None
+        if not state.has(row["facet"], row["version"]):
+            what = "adopt" if adopted else "create" if created else "update"
+            await self._outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
+        changes[key_of(row["reference"])] = state.half(row, sf_id, created=created, adopted=adopted).encode()
+        item.target = None
 
     async def _note_end(self, item: Item, row: Row, state: RowState) -> None:
         """A row was deleted or flagged, is left out now, or stays because it can't be deleted."""
@@ -246,6 +270,8 @@ class Settlement:
         """What to do about a refused row; True when it is to be sent again."""
         item, error = result.item, result.error
         assert error is not None
+        if result.written:
+            await self._half_applied(result, state, changes)
         row, taking = item.row, item.target is not None
         by_id = item.removes or taking or bool(state.sf_id or item.found)
         meaning = Handling.PARENT_GONE if result.orphan else handling(error, self._external_id, by_id=by_id)

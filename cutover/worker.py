@@ -16,7 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from agents.apps import Setup, stage_app
+from agents.apps import Setup, described, stage_app
+from agents.contact_roles import HIDDEN
 from connectors.retry import Retry
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
@@ -143,9 +144,11 @@ async def check_target(target: Salesforce, document: MapDocument) -> None:
     Raises:
         cutover.outcome.Refused: an object or column is missing, hidden or of another type; names each and what to do.
     """
-    targets = {rule.target for rule in document.rows.values()}
-    describes = {name: await target.describe(name) for name in targets}
-    errors = [finding for finding in check_map(document, describes) if finding.severity == "error"]
+    found = check_map(document, await described(target, document))
+    for one in found:
+        if one.severity == "warning" and one.code == HIDDEN:
+            log.warning("%s.%s: %s (%s)", one.object, one.column, one.message, one.hint)
+    errors = [finding for finding in found if finding.severity == "error"]
     if errors:
         lines = [f"  {one.object}.{one.column or '*'}: {one.message} ({one.hint})" for one in errors]
         raise Refused("The map does not fit this org:\n" + "\n".join(lines))

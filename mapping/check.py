@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from mapping.rules import Column, MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 
-__all__ = ["Finding", "check_map", "insert_only_columns"]
+__all__ = ["Finding", "check_map", "insert_only_columns", "lacking_for_roles"]
 
 Describes = Mapping[str, Mapping[str, Any]]
 """Salesforce object -> the answer of `GET /sobjects/<object>/describe`; one that doesn't exist is absent."""
@@ -60,7 +60,7 @@ def check_map(document: MapDocument, describes: Describes) -> list[Finding]:
 
     Args:
         document: A loaded map.
-        describes: The org's describes of the map's targets.
+        describes: The org's describes of the map's targets, and of `MapDocument.roles`.
 
     Returns:
         What was found, by object; no `error` among them means the org can take the map's rows. It says nothing about
@@ -118,8 +118,10 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
         if field is None:
             yield _missing(name, rule, column, fields)
             continue
-        yield from _rights(name, column, field)
+        yield from _rights(name, column, field, spec)
         yield from _column(document, name, column, spec, field)
+        if spec.primary_role is not None:
+            yield from _role(name, column, spec.primary_role, describes)
     if rule.deleted_column is not None:
         field = fields.get(rule.deleted_column.casefold())
         if field is None:
@@ -157,13 +159,41 @@ def _external_id(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[str, 
     yield from _rights(name, column, field)
 
 
-def _rights(name: str, column: str, field: Mapping[str, Any]) -> Iterator[Finding]:
+def _rights(name: str, column: str, field: Mapping[str, Any], spec: Column | None = None) -> Iterator[Finding]:
     if not field.get("createable"):
         hint = "make it editable for the integration user, or take it out of the map if Salesforce computes it"
         yield Finding("error", name, column, "NOT_CREATEABLE", f"{column} can't be written by us", hint)
     elif not field.get("updateable"):
         hint = "nothing to do: it is sent when a row is created and left out afterwards"
+        if spec is not None and spec.primary_role is not None:
+            hint = f"nothing to do: it is sent when a row is created, and then carried by {spec.primary_role}"
+        elif spec is not None and spec.parent is not None:
+            hint += "; what changes in the source is told by verification"
         yield Finding("info", name, column, "INSERT_ONLY", f"{column} can be set only when a row is created", hint)
+
+
+def _role(name: str, column: str, role: str, describes: Describes) -> Iterator[Finding]:
+    lacking = lacking_for_roles(describes.get(role))
+    if lacking:
+        message = f"{role} {lacking}: a record whose {column} has changed will be rejected (CONTACT_ROLE_HIDDEN)"
+        hint = f"let the integration user read, create, edit and delete {role}: in Salesforce that follows from Edit on the row it belongs to"
+        yield Finding("warning", name, column, "CONTACT_ROLE_HIDDEN", message, hint)
+
+
+def lacking_for_roles(describe: Mapping[str, Any] | None) -> str:
+    """What keeps us from changing contact roles, in words; "" when nothing does.
+
+    Args:
+        describe: The org's describe of the roles' object, None when the org has none that we see.
+    """
+    if describe is None:
+        return "is not there for us"
+    missing = [right for right in ("createable", "updateable", "deletable") if not describe.get(right, True)]
+    fields = _fields(describe)
+    for column, right in (("OpportunityId", "createable"), ("ContactId", "createable"), ("IsPrimary", "updateable")):
+        if not fields.get(column.casefold(), {}).get(right):
+            missing.append(f"{column} {right}")
+    return f"is not {', '.join(missing)} for us" if missing else ""
 
 
 def _type(name: str, column: str, form: str, field: Mapping[str, Any]) -> Iterator[Finding]:

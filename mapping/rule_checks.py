@@ -20,6 +20,9 @@ _SOURCES: Final = ("from", "custom", "join", "constant", "source_tag", "run", "p
 _BESIDE_FROM: Final = frozenset({"parent", "sum", "latest"})
 _UNFITTING: Final = {"number", "money", "integer", "boolean", "date", "day", "datetime"}
 _SUMMED: Final = {"number", "money", "integer"}
+_ROLES: Final = {("Opportunity", "ContactId"): "OpportunityContactRole"}
+"""Columns that Salesforce derives from a primary role once the row is there, and the object of the roles."""
+
 _ASKED_BY: Final = {"text", "email"}
 """Forms of columns that rows can be looked for by; a link can be, too."""
 
@@ -75,7 +78,9 @@ def _object(
         yield from _column(place, rule, spec, objects, placeholders, declared)
         if spec.kind in {"sum", "latest"}:
             yield from _counted(place, name, spec, objects, declared)
-        elif spec.parent is not None and (of := objects.get(spec.parent)) is not None and of.part_of is not None:
+        elif spec.primary_role is not None:
+            yield from _primary_role(place, rule, spec.primary_role)
+        if spec.parent is not None and (of := objects.get(spec.parent)) is not None and of.part_of is not None:
             yield (*place, "parent"), f"`{spec.parent}` has no rows to refer to", f"refer to `{of.part_of.object}`"
 
 
@@ -241,6 +246,16 @@ def _parent(
         if getattr(column, option) == "placeholder" and parent in declared and not given:
             hint = f"add it under `placeholders:`, or choose another `{option}`"
             yield (*path, option), f"there is no placeholder for `{parent}`", hint
+
+
+def _primary_role(path: Path, rule: ObjectRule, named: str) -> Iterator[Mistake]:
+    role = _ROLES.get((rule.target, path[-1]))
+    place = (*path, "primary_role")
+    if role is None:
+        columns = ", ".join(f"`{column}` of `{target}`" for target, column in _ROLES)
+        yield place, f"no role carries `{path[-1]}` of `{rule.target}`", f"remove it; Salesforce has this for {columns}"
+    elif named != role:
+        yield place, f"`{named}` does not carry `{path[-1]}`", f"write `primary_role: {role}`"
 
 
 def _value(path: Path, column: Column, given: Collection[str]) -> Iterator[Mistake]:

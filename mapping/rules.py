@@ -29,7 +29,7 @@ OPTIONS: Final[dict[Kind, frozenset[str]]] = {
     "constant": frozenset(),
     "source_tag": frozenset(),
     "run": frozenset(),
-    "parent": frozenset({"from", "on_absent", "on_none"}),
+    "parent": frozenset({"from", "on_absent", "on_none", "primary_role"}),
     "sum": frozenset({"from", "as", "on_invalid", "required"}),
     "latest": frozenset({"from", "as", "on_invalid", "required"}),
 }
@@ -48,6 +48,8 @@ class Column(_Rule):
 
     Exactly one of `from`, `custom`, `join`, `constant`, `source_tag`, `run`, `parent` (with `from`), `sum` and `latest` (each with
     a `from` for when nothing counts) says where from.
+
+    `primary_role` names the object whose primary row carries a parent that can be set only with a new row.
     """
 
     from_: StrictStr | None = Field(default=None, alias="from", min_length=1)
@@ -74,6 +76,7 @@ class Column(_Rule):
     otherwise: StrictStr | StrictBool = "reject"
     on_absent: Literal["placeholder", "hold", "reject"] = "hold"
     on_none: Literal["blank", "placeholder", "reject"] = "blank"
+    primary_role: StrictStr | None = None
 
     @property
     def kind(self) -> Kind:
@@ -174,6 +177,11 @@ class ObjectRule(_Rule):
             return "owner"
         return "same_as" if self.same_as is not None else "part_of" if self.part_of is not None else "row"
 
+    @property
+    def contact_column(self) -> str | None:
+        """The column that Salesforce derives from the row's primary contact role once the row is there, if the map names one."""
+        return next((name for name, column in self.columns.items() if column.primary_role is not None), None)
+
 
 class Placeholder(_Rule):
     """The row that stands in for a parent that isn't there.
@@ -218,6 +226,12 @@ class MapDocument(_Rule):
     def rows(self) -> dict[str, ObjectRule]:
         """The objects whose records have rows of their own."""
         return {name: rule for name, rule in self.objects.items() if rule.kind == "row"}
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The Salesforce objects that carry a column of a row once it is there: contact roles."""
+        columns = (column for rule in self.rows.values() for column in rule.columns.values())
+        return frozenset(column.primary_role for column in columns if column.primary_role is not None)
 
     @property
     def parts(self) -> dict[str, list[str]]:

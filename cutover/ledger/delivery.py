@@ -18,8 +18,8 @@ FINALITY: Mapping[str | None, int] = {None: 0, "held": 0, "superseded": 1}
 says `held` again about what has landed since. All other outcomes rank 2; of equals the later one counts."""
 
 CHECKS = frozenset({"verify", "mismatch"})
-NOTES = frozenset({"undo_keep"})
-"""Operations that say why nothing was done; they change no state."""
+NOTES = frozenset({"undo_keep", "contact"})
+"""Operations that say why nothing was done, or what was done beside a row; they change no state."""
 
 LOST = "lost"
 """Operation that says that somebody has deleted the row in Salesforce."""

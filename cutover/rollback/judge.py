@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from agents.contact_roles import Wish
 from connectors.salesforce.collections import MOST_IDS, Collections
 from connectors.salesforce.session import Salesforce
 from cutover.ledger.read import Reader
@@ -67,10 +68,19 @@ class Judge:
         if image is None:
             return Verdict(row, "keep", "NO_IMAGE")
         values = {name: value for name, value in image.items() if name in self._updateable[row["sobject"]]}
+        contact = self._contact(row, image, stored)
         if all(_nulled(stored.get(name)) == _nulled(value) for name, value in values.items()):
-            return Verdict(row, "restore")  # it is what it was: only to be noted
+            return Verdict(row, "restore", contact=contact)  # it is what it was; a run that died has the roles left
         kept = self._edited(row, stored, sources)
-        return kept or Verdict(row, "restore", values=values)
+        return kept or Verdict(row, "restore", values=values, contact=contact)
+
+    def _contact(self, row: Row, image: Mapping[str, Any], stored: Mapping[str, Any]) -> Wish | None:
+        """Whom the row's contact roles have to name again; Salesforce lets nobody write that column."""
+        column = self._written.contact_column(row["object"])
+        if column is None or column in self._updateable[row["sobject"]]:
+            return None
+        before, now = str(image.get(column) or ""), str(stored.get(column) or "")
+        return None if before == now else Wish(row["row_id"], before, now, ours=False)
 
     async def deletes(self, rows: Sequence[Row]) -> list[Verdict]:
         """What is to become of rows that we made: at most `MOST_IDS`, of one Salesforce object."""

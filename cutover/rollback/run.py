@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, NamedTuple
 
+from agents.apps import described
+from agents.contact_roles import ROLE, ContactRoles
 from agents.outputs import Outputs
 from agents.source_records import SourceRecords
 from connectors.salesforce.session import Salesforce
@@ -105,13 +106,14 @@ async def _until_nothing_is_left(settings: Settings, scene: _Scene, run: str, ou
 async def _pass(settings: Settings, scene: _Scene, run: str, outputs: Outputs | None) -> Report:
     sobjects = settings.catalogue.sobjects
     names = [name for name in sobjects if any(rule.target == name for rule in scene.document.objects.values())]
-    found = await asyncio.gather(*(scene.target.describe(name) for name in names))
-    describes = dict(zip(names, found, strict=True))
+    found = await described(scene.target, scene.document)
+    describes = {name: found[name] for name in names}
+    roles = ContactRoles(scene.target, found.get(ROLE))
     with Reader(settings.ledger) as reader:
         written = Written(scene.document, scene.records, Codec())
         judge = Judge(reader, scene.target, describes, written, Children(scene.target, describes), scene.me)
         target = None if outputs is None else (scene.target, outputs)
-        return await Walk(reader, judge, names, run, target).go()
+        return await Walk(reader, judge, names, run, target, roles).go()
 
 
 @asynccontextmanager

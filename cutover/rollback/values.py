@@ -42,6 +42,10 @@ class Written:
         """Columns to read, the external id among them."""
         return self._comparisons[object_].columns
 
+    def contact_column(self, object_: str) -> str | None:
+        """The column of an object's rows that follows from their contact roles, if one does."""
+        return self._document.objects[object_].contact_column
+
     def knows(self, object_: str) -> bool:
         """Whether the map says how rows of this object are written."""
         return object_ in self._comparisons

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
+from agents.contact_roles import Wish
+
 Row = dict[str, Any]
 """A row of `cutover.ledger.read.Reader.rows`."""
 
@@ -39,6 +41,7 @@ class Verdict(NamedTuple):
         detail: Column names, Salesforce ids or a code; never a value.
         blocked_by: Salesforce ids of the rows that hang on it.
         values: What a restore writes.
+        contact: Whom a restore makes the row's contact again, by its contact roles; None when that is who it is.
     """
 
     row: Row
@@ -47,6 +50,7 @@ class Verdict(NamedTuple):
     detail: str = ""
     blocked_by: tuple[str, ...] = ()
     values: Mapping[str, Any] = MappingProxyType({})
+    contact: Wish | None = None
 
     def kept(self, reason: str, detail: str) -> Verdict:
         return Verdict(self.row, "keep", reason, detail)

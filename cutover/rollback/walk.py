@@ -11,9 +11,11 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from agents.contact_roles import COLUMN, HIDDEN, ContactRoles
 from agents.outputs import Outputs, row_of
 from connectors.errors import ConnectorError, NotFound, RequestRefused
 from connectors.salesforce.collections import MOST_ROWS, Collections, RowResult
+from connectors.salesforce.row_errors import RowError
 from connectors.salesforce.session import Salesforce
 from cutover.ledger.read import Reader
 from cutover.rollback.judge import Judge
@@ -39,6 +41,7 @@ class Walk:
         sobjects: Salesforce objects that were written, parents first.
         run: The cutover's run, for the audit.
         target: Where to carry it out and note it: the org, and the audit; None for a plan.
+        roles: The org's contact roles.
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class Walk:
         sobjects: Sequence[str],
         run: str,
         target: tuple[Salesforce, Outputs] | None,
+        roles: ContactRoles,
     ) -> None:
         self._reader = reader
         self._judge = judge
         self._sobjects = sobjects
         self._run = run
         self._target = target
+        self._roles = roles
         self._collections = Collections(target[0]) if target is not None else None
         self._size = _PLAN_ROWS if target is None else MOST_ROWS
         self._report = Report()
@@ -98,8 +103,9 @@ class Walk:
         """Carries verdicts out; returns those that are held back by other rows, which are not counted yet."""
         held = [one for one in verdicts if one.reason == "HAS_CHILDREN"]
         await self._send([one for one in verdicts if one.action == "delete"], self._delete)
-        await self._send([one for one in verdicts if one.action == "restore" and one.values], self._restore)
-        as_it_was = [one for one in verdicts if one.action == "restore" and not one.values]
+        restored = [one for one in verdicts if one.action == "restore"]
+        await self._send([one for one in restored if one.values or one.contact], self._restore)
+        as_it_was = [one for one in restored if not one.values and one.contact is None]
         gone = [one for one in verdicts if one.action == "gone"]
         await self._note(as_it_was)
         await self._note([one for one in gone if one.row["outcome"] == "loaded"])
@@ -133,9 +139,25 @@ class Walk:
         return await self._collections.delete([one.row["row_id"] for one in verdicts])
 
     async def _restore(self, verdicts: Sequence[Verdict]) -> list[RowResult]:
+        """Values first, then contacts: sent twice, or broken off between the two, it comes to the same."""
         assert self._collections is not None
-        rows = [{"Id": one.row["row_id"], **one.values} for one in verdicts]
-        return await self._collections.update(verdicts[0].row["sobject"], rows)
+        hidden = RowError(HIDDEN, (COLUMN,), "contact roles can't be changed") if self._roles.lacking else None
+        refused = {one.row["row_id"]: hidden for one in verdicts if one.contact is not None}
+        left = [one for one in verdicts if refused.get(one.row["row_id"]) is None]
+        changed = [one for one in left if one.values]
+        rows = [{"Id": one.row["row_id"], **one.values} for one in changed]
+        for one, result in zip(changed, await self._collections.update(verdicts[0].row["sobject"], rows), strict=True):
+            refused[one.row["row_id"]] = None if result.success else result.errors[0]
+        if failpoint.ARMED:
+            failpoint.hit("undo-values-sent")
+        wishes = [one.contact for one in left if one.contact is not None and refused.get(one.row["row_id"]) is None]
+        if wishes:
+            for row_id, carried in (await self._roles.carry(wishes)).items():
+                refused[row_id] = carried.error
+        return [
+            RowResult(row_id, error is None, None, [] if error is None else [error])
+            for row_id, error in ((one.row["row_id"], refused.get(one.row["row_id"])) for one in verdicts)
+        ]
 
     # -- the audit ---------------------------------------------------------------------------------------------------------
 
@@ -148,7 +170,8 @@ class Walk:
         by_row = {one.row["row_id"]: one for one in verdicts}
         for row, verdict in [(one.row, one) for one in verdicts] + [(part, by_row[part["row_id"]]) for part in parts]:
             what, outcome = ("undo_restore", "skipped") if verdict.action == "restore" else ("undo_delete", "deleted")
-            await self._audit(outputs, row, what, outcome, ROLLED_BACK, list(verdict.values))
+            columns = [*verdict.values, *([COLUMN] if verdict.contact is not None else [])]
+            await self._audit(outputs, row, what, outcome, ROLLED_BACK, columns)
         await outputs.publisher.settle()
 
     async def _keep(self, verdicts: Sequence[Verdict]) -> None:

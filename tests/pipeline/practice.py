@@ -16,7 +16,7 @@ from tests.pipeline.visits import check_bills, check_visits
 Record: TypeAlias = dict[str, Any]
 
 STAND_IN = "practice:~unassigned"
-MOVED = ("Account", "Contact", "Event", "Opportunity")
+MOVED = ("Account", "Contact", "Event", "Opportunity", "OpportunityContactRole")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 TEXTS = {
     "last_name": ("LastName", 80),
