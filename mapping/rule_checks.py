@@ -78,7 +78,7 @@ def _object(
         yield from _column(place, rule, spec, objects, placeholders, declared)
         if spec.kind in {"sum", "latest"}:
             yield from _counted(place, name, spec, objects, declared)
-        elif spec.primary_role is not None:
+        elif spec.kind == "parent" and spec.primary_role is not None:
             yield from _primary_role(place, rule, spec.primary_role)
         if spec.parent is not None and (of := objects.get(spec.parent)) is not None and of.part_of is not None:
             yield (*place, "parent"), f"`{spec.parent}` has no rows to refer to", f"refer to `{of.part_of.object}`"

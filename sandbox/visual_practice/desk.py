@@ -17,7 +17,8 @@ class Work(NamedTuple):
     """How many changes of each kind one call makes.
 
     `edits`, `creates`, `deletes` and `undeletes` are of patients, a few of the edits of practices. A merge is two or
-    more changes: the patient that stays, the records that move to it, and the delete of the one that goes.
+    more changes: the patient that stays, the records that move to it, and the delete of the one that goes. A rebill is of
+    a bill and its payments.
     """
 
     edits: int = 0
@@ -31,6 +32,7 @@ class Work(NamedTuple):
     merges: int = 0
     archives: int = 0
     documents: int = 0
+    rebills: int = 0
 
 
 class Desk:
@@ -59,6 +61,7 @@ class Desk:
                 "merges": shift.merge,
                 "archives": shift.archive,
                 "documents": shift.scan,
+                "rebills": shift.rebill,
             }
             jobs = [acts[kind] for kind, amount in work._asdict().items() for _ in range(amount)]
             dice.shuffle(jobs)

@@ -203,6 +203,17 @@ class Shift:
         )
         return done + self._update(INVOICE, bill | {"status": "paid", "balance": money(0), "closed_at": self._at})
 
+    def rebill(self) -> list[Done]:
+        """A bill was made out to the wrong patient, most often to somebody of the same name; what was paid goes along."""
+        bill, patient = self._pick("invoice"), self._pick("patient")
+        if bill is None or patient is None or bill["patient_id"] == patient["id"]:
+            return []
+        done = self._update(INVOICE, bill | {"patient_id": patient["id"]})
+        for payment in self._of(PAYMENT, bill["patient_id"]) if bill["patient_id"] else ():
+            if payment["invoice_id"] == bill["id"]:
+                done += self._update(PAYMENT, payment | {"patient_id": patient["id"]})
+        return done
+
     def scan(self) -> list[Done]:
         patient = self._pick("patient")
         if patient is None:

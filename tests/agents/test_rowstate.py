@@ -81,3 +81,26 @@ def test_what_landed_last_may_be_written_again_once_the_row_is_lost_but_nothing_
 def test_an_adopted_row_that_is_lost_is_still_somebody_elses() -> None:
     state = RowState().after(row("patient:1", 1), "003A", created=True, adopted=True).missed()
     assert RowState.decode(state.encode()).adopted
+
+
+def test_whom_a_row_was_given_is_known_until_the_row_is_gone() -> None:
+    state = RowState().after(row("invoice:1", 1), "006A", created=True, contact="003A")
+    state = RowState.decode(state.after(row("invoice:1", 2, op="flag"), "006A").encode())
+    assert (state.contact, state.adopted) == ("003A", False)
+    assert RowState.decode(state.after(row("invoice:1", 3), "006A", contact="").encode()).contact == ""
+    assert state.after(row("invoice:1", 3, op="delete"), None).contact is None
+
+
+def test_a_state_from_before_there_were_contact_roles_does_not_know() -> None:
+    assert RowState.decode(b'["006A",1,{"owner":"v"},{}]').contact is None
+    assert RowState.decode(b'["006A",1,{"owner":"v"},{},true]').contact is None
+
+
+def test_a_row_that_was_written_in_part_is_known_and_its_version_is_not() -> None:
+    landed = RowState().after(row("invoice:1", 1), "006A", created=True, digest="d1", contact="003A")
+    state = landed.half(row("invoice:1", 2), "006A", created=False, adopted=False)
+    assert not has(state, row("invoice:1", 2))
+    assert has(state, row("invoice:1", 1))
+    assert (state.digests, state.contact, state.epoch) == ({}, None, 1)
+    fresh = RowState().half(row("invoice:2", 1), "006B", created=True, adopted=True)
+    assert (fresh.sf_id, fresh.epoch, fresh.adopted, fresh.versions) == ("006B", 1, True, {})

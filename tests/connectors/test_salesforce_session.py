@@ -18,7 +18,8 @@ async def test_a_describe_has_the_orgs_fields(org: Salesforce):
 
 
 async def test_the_default_map_fits_the_sandbox(org: Salesforce):
-    describes = {name: await org.describe(name) for name in ("Account", "Contact", "Event", "Opportunity")}
+    names = ("Account", "Contact", "Event", "Opportunity", "OpportunityContactRole")
+    describes = {name: await org.describe(name) for name in names}
     assert [finding for finding in check_map(default_map(), describes) if finding.severity != "info"] == []
     insert_only = insert_only_columns(default_map(), describes)
     assert {name: columns for name, columns in insert_only.items() if columns} == {"invoice": {"ContactId"}}

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mapping.check import Finding, check_map, insert_only_columns
+from mapping.check import Finding, check_map, insert_only_columns, lacking_for_roles
 from mapping.document import default_map
 from mapping.rules import MapDocument
 
@@ -140,3 +140,52 @@ def test_a_column_to_match_by_must_be_one_that_the_org_can_search():
     assert not serious(describes, matching)
     change(describes, "Contact", "Description", filterable=False)
     assert [(found.column, found.code) for found in serious(describes, matching)] == [("Description", "NOT_FILTERABLE")]
+
+
+ROLES: dict[str, Any] = {
+    "createable": True,
+    "updateable": True,
+    "deletable": True,
+    "fields": [field("OpportunityId", updateable=False), field("ContactId"), field("IsPrimary")],
+}
+
+
+def bills(roles: dict[str, Any] | None) -> list[Finding]:
+    """What is found about the contact of bills in an org with these contact roles."""
+    whole = default_map()
+    column = whole.objects["invoice"].columns["ContactId"]
+    bill = whole.objects["invoice"].model_copy(update={"columns": {"ContactId": column}})
+    document = whole.model_copy(update={"objects": {**core_map().objects, "invoice": bill}})
+    contact = field("ContactId", type="reference", referenceTo=["Contact"], updateable=False)
+    describes = org()
+    describes["Opportunity"] = {"fields": [field("VP_Id__c"), field("VP_Deleted_At__c"), contact]}
+    if roles is not None:
+        describes["OpportunityContactRole"] = roles
+    return [one for one in check_map(document, describes) if (one.object, one.column) == ("invoice", "ContactId")]
+
+
+def test_a_contact_that_roles_carry_is_fine_where_we_can_change_them():
+    (found,) = bills(ROLES)
+    assert (found.severity, found.code) == ("info", "INSERT_ONLY")
+    assert "carried by OpportunityContactRole" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        (None, "is not there for us"),
+        (ROLES | {"deletable": False}, "is not deletable for us"),
+        (
+            ROLES | {"fields": [field("OpportunityId"), field("ContactId"), field("IsPrimary", updateable=False)]},
+            "IsPrimary",
+        ),
+        (ROLES | {"fields": [field("ContactId"), field("IsPrimary")]}, "OpportunityId createable"),
+    ],
+)
+def test_roles_that_we_cannot_change_are_a_warning_that_says_what_it_costs(roles: dict[str, Any] | None, words: str):
+    assert words in lacking_for_roles(roles)
+    (found,) = [one for one in bills(roles) if one.severity != "info"]
+    assert (found.severity, found.code) == ("warning", "CONTACT_ROLE_HIDDEN")
+    assert words in found.message
+    assert "rejected" in found.message
+    assert "Edit" in found.hint

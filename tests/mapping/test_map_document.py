@@ -219,3 +219,38 @@ def test_rows_match_by_what_tells_records_apart_and_can_be_looked_for(names: str
         assert words in only_error(text, 9)
     else:
         assert load_map(text, "a").objects["practice"].match == ("Since", "ParentId")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "ContactId: {parent: patient, from: patient_id, on_absent: hold, primary_role: OpportunityContactRole}",
+            "ContactId: {parent: patient, from: patient_id, primary_role: ContactRole}",
+            "`ContactRole` does not carry `ContactId` (write `primary_role: OpportunityContactRole`)",
+        ),
+        (
+            "AccountId: {parent: practice, from: practice_id, on_absent: placeholder, on_none: placeholder}\n      OwnerId",
+            "AccountId: {parent: practice, from: practice_id, primary_role: OpportunityContactRole}\n      OwnerId",
+            "no role carries `AccountId` of `Opportunity` (remove it; Salesforce has this for `ContactId` of `Opportunity`)",
+        ),
+        (
+            "Invoice_Number__c: {from: number, max: 80}",
+            "Invoice_Number__c: {from: number, max: 80, primary_role: OpportunityContactRole}",
+            "`primary_role` means nothing here",
+        ),
+    ],
+)
+def test_only_a_column_that_salesforce_takes_from_a_role_can_have_one(old: str, new: str, words: str):
+    text = default_map_text()
+    assert old in text
+    (found,) = errors_of(text.replace(old, new))
+    assert words in f"{found[1]} ({found[2]})"
+
+
+def test_the_default_map_says_that_a_role_carries_the_contact_of_a_bill():
+    document = default_map()
+    assert {name: rule.contact_column for name, rule in document.rows.items() if rule.contact_column} == {
+        "invoice": "ContactId"
+    }
+    assert document.roles == {"OpportunityContactRole"}

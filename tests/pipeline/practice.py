@@ -217,5 +217,6 @@ DESK = {
     "cancellations": 1,
     "visits": 2,
     "payments": 2,
+    "rebills": 1,
 }
 """What people at the desk do at a time while a long test runs (`Practice.mutate`); `check_equal` must know all that it touches."""

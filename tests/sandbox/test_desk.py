@@ -64,7 +64,7 @@ def test_the_same_seed_does_the_same_work(opened: Callable[[], Storage]) -> None
 def test_what_is_told_is_what_changed(opened: Callable[[], Storage]) -> None:
     storage = opened()
     before = dump_of(storage)
-    changes = Desk(storage).work(Work(4, 3, 2, 1, 5, 2, 4, 3, 1, 1, 2), 9)
+    changes = Desk(storage).work(Work(4, 3, 2, 1, 5, 2, 4, 3, 1, 1, 2, 3), 9)
     after = dump_of(storage)
     touched = {
         (plural.removesuffix("_deleted").removesuffix("_archived"), record["id"])
@@ -120,3 +120,19 @@ def test_a_merge_moves_everything_to_the_patient_that_stays(opened: Callable[[],
     for plural, records in after.items():
         if "_" not in plural:
             assert not any(record.get("patient_id") in gone for record in records), plural
+
+
+def test_a_bill_that_goes_over_to_another_patient_takes_its_payments_along(opened: Callable[[], Storage]) -> None:
+    storage = opened()
+    before = dump_of(storage)
+    changes = Desk(storage).work(Work(rebills=12), 6)
+    after = dump_of(storage)
+    moved = {bill["id"]: bill["patient_id"] for bill in changed(before, after)["invoices"]}
+    assert moved
+    assert moved.keys() == {change["id"] for change in changes if change["object"] == "invoice"}
+    assert {change["op"] for change in changes} == {"update"}
+    live = {record["id"] for record in after["patients"]}
+    assert set(moved.values()) <= live
+    of_bills = [payment for payment in after["payments"] if payment["invoice_id"] in moved]
+    assert of_bills
+    assert all(payment["patient_id"] == moved[payment["invoice_id"]] for payment in of_bills)
