@@ -69,7 +69,7 @@ class ContactRoles:
         self._salesforce = salesforce
         self._collections = Collections(salesforce)
         self.lacking = lacking_for_roles(describe)
-        self._custom = sorted(field["name"] for field in (describe or {}).get("fields", ()) if field.get("custom"))
+        self._custom = sorted(field["name"] for field in (describe or {}).get("fields", ()) if _telling(field))
         self._me: str | None = None
 
     async def carry(self, wishes: Sequence[Wish]) -> dict[str, Carried]:
@@ -132,6 +132,13 @@ class ContactRoles:
                 refused = None if result.success else meaning(result.errors[0])
                 if refused is not None:
                     done[row_id] = refused
+
+
+def _telling(field: Mapping[str, Any]) -> bool:
+    """Whether a value in a custom column says that somebody has filled it in: no formula, and nothing in it by itself."""
+    chosen = any(value.get("defaultValue") for value in field.get("picklistValues") or ())
+    defaulted = field.get("defaultValue") or field.get("defaultValueFormula") or chosen
+    return bool(field.get("custom") and field.get("updateable") and not defaulted)
 
 
 def _promoted(error: RowError) -> Carried:

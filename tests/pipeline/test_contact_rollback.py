@@ -41,7 +41,7 @@ def alex(clinic: SandboxProcess) -> Iterator[Person]:
 def stranger(alex: Person) -> str:
     """A contact of a person's, whom an opportunity that carries the id of one of our bills is about."""
     made = alex.create("Contact", LastName="stranger")
-    sale = {"Name": "Of a person", "StageName": "Prospecting", "CloseDate": "2030-01-01"}
+    sale = {"Name": "Of a person", "StageName": "Prospecting", "CloseDate": "2030-01-01", "Amount": 1.0}
     alex.create("Opportunity", **sale, VP_Id__c=f"invoice:{THEIRS}", ContactId=made)
     return made
 
