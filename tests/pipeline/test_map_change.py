@@ -89,3 +89,64 @@ async def messages(pipeline: Pipeline, name: str) -> set[str]:
     """The parents of all messages of that name in ``refs``."""
     found = [CODEC.decode(record.value) for record in await pipeline.records(pipeline.catalogue.refs)]
     return {message["parent"] for said, message in found if said == name}
+
+
+ROLES = ", primary_role: OpportunityContactRole"
+BILL = {
+    "number": "INV-M", "practice_id": "1", "provider_id": "1", "issue_date": "2026-01-05",
+    "status": "open", "total_amount": "90.00", "items": [],
+}  # fmt: skip
+
+
+@pytest.fixture
+async def roleless(kafka: LocalKafka, tmp_path: Path) -> AsyncIterator[Pipeline]:
+    """A practice that has moved by a map that says nothing of contact roles, and a bill that has gone over to another patient since."""
+    path = write_map(tmp_path)
+    assert ROLES in path.read_text()
+    path.write_text(path.read_text().replace(ROLES, ""))
+    with SandboxProcess.start(patients=5, practices=2, clean=True) as sandbox:
+        settings = {"CARRYOVER_CUTOVER__MAP": str(path)}
+        pipeline = Pipeline(kafka.bootstrap, f"bare.{uuid4().hex[:6]}.", sandbox, tmp_path, partitions=1, **settings)
+        try:
+            names = {"770001": "ann", "770002": "ben"}
+            pipeline.practice.put(
+                "patient", *({"id": key, "last_name": name, "practice_id": "1"} for key, name in names.items())
+            )
+            pipeline.practice.put("invoice", {"id": "770003", "patient_id": "770001", **BILL})
+            await pipeline.begin()
+            for stage in STAGES:
+                pipeline.start(stage)
+            await pipeline.equal(within=90)
+            pipeline.practice.put("invoice", {"id": "770003", "patient_id": "770002"})
+            yield pipeline
+        finally:
+            pipeline.kill()
+
+
+async def test_a_map_that_names_contact_roles_for_the_first_time_mends_what_verification_had_found(
+    roleless: Pipeline, tmp_path: Path
+) -> None:
+    async def told() -> bool:
+        found = [one for one in await roleless.operations("invoice:770003") if one["what"] == "mismatch"]
+        return bool(found) and found[-1]["columns"] == ["ContactId"]
+
+    await eventually(told, within=60)
+    await roleless.at_rest()
+    for stage in STAGES:
+        assert await roleless.end(stage) == 0
+    (tmp_path / "roles").mkdir()
+    by_roles = write_map(tmp_path / "roles")
+    await confirm(roleless, load_map(by_roles.read_text(), str(by_roles)).hash)
+    for stage in STAGES:
+        roleless.start(stage, CARRYOVER_CUTOVER__MAP=str(by_roles))
+    chosen = ("replay", "--object", "invoice", "--keys", "770003")
+    code, found = await roleless.carryover(*chosen, CARRYOVER_CUTOVER__MAP=str(by_roles))
+    assert (code, found["replayed"]) == (0, {"invoice": 1})
+    await roleless.equal()
+    await roleless.idle()
+    newest = [one for one in await roleless.operations("invoice:770003") if one["what"] in {"verify", "mismatch"}][-1]
+    assert newest["what"] == "verify"
+    before = roleless.org.dump()
+    assert (await roleless.carryover(*chosen, CARRYOVER_CUTOVER__MAP=str(by_roles)))[0] == 0
+    await roleless.idle()
+    assert roleless.org.dump() == before
