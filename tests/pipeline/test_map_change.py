@@ -123,6 +123,7 @@ async def roleless(kafka: LocalKafka, tmp_path: Path) -> AsyncIterator[Pipeline]
             pipeline.kill()
 
 
+@pytest.mark.timeout(300)
 async def test_a_map_that_names_contact_roles_for_the_first_time_mends_what_verification_had_found(
     roleless: Pipeline, tmp_path: Path
 ) -> None:
