@@ -100,5 +100,10 @@ class Staged:
             for key, value in older.writes.items():
                 self.put(older, key, value)
 
+    @property
+    def keys(self) -> int:
+        """How many keys are staged."""
+        return len(self._overlay)
+
     def __len__(self) -> int:
         return len(self._layers)

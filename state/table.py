@@ -38,6 +38,11 @@ class Partition:
         self._persisted = asyncio.Event()
         self._chunk_layer: Layer | None = None
 
+    @property
+    def staged(self) -> int:
+        """How many keys have been written and are not durable yet."""
+        return self._staged.keys
+
     def get(self, key: bytes) -> bytes | None:
         staged = self._staged.get(key)
         return staged[1] if staged is not None else self._store.get(key)
@@ -197,6 +202,10 @@ class StateTable:
 
     def abandon(self, chunk: Chunk) -> None:
         self.partition(chunk.tp.partition).abandon(chunk)
+
+    def staged(self, partition: int) -> int:
+        found = self._partitions.get(partition)
+        return 0 if found is None else found.staged
 
     def drop(self) -> None:
         self._partitions.clear()

@@ -35,6 +35,9 @@ class Table(Protocol):
     async def persist(self, assignment: Assignment, partition: int, upto: int) -> None:
         """Makes the staged writes of chunks that end below ``upto`` durable, in their order."""
 
+    def staged(self, partition: int) -> int:
+        """How many writes of the partition wait to be made durable; all of them are in memory."""
+
     async def stop(self) -> None:
         """Closes the local files."""
 
@@ -72,6 +75,10 @@ class Checkpoint:
         for table in self._tables:
             if table.source == chunk.tp.topic:
                 table.abandon(chunk)
+
+    def staged(self, tp: TopicPartition) -> int:
+        """How many writes of the partition's state wait for the next commit."""
+        return sum(table.staged(tp.partition) for table in self._tables if table.source == tp.topic)
 
     async def commit(
         self,

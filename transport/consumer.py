@@ -7,7 +7,7 @@ What it changes in Faust 0.15.3, and why (each dropped or lost messages on a rea
 * every source partition is sought explicitly (committed offset, or the log's start), and only when no fetch of a former assignment is under way any more:
   aiokafka lets one wait through a rebalance (0.14, `Fetcher.fetched_records`) and then take the first records of the new assignment, which nobody gets;
 * the position advances only after a delivery that happened; a hole in the offsets is sought again once before it is believed;
-* a partition whose window is full is left out of the fetch; the others go on;
+* a partition whose window is full, or whose state has much that is not durable yet, is left out of the fetch; the others go on;
 * commits are of the contiguous done prefix of what was delivered; an ack of a former assignment does not count.
 """
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_STAGED_MOST: Final = 10_000  # writes of a partition's state: they are in memory until a commit
 _FETCH_TIMEOUT: Final = 0.2  # seconds: how long a fetch may keep the loop from a partition that has just got room
 _COORDINATION_SECONDS: Final = 1.0
 _REVOKE_COMMIT_TIMEOUT: Final = 5.0  # seconds: well under the rebalance timeout, which the whole group waits for
@@ -66,6 +67,7 @@ class Consumer(driver.Consumer):
         self._suspicions: dict[TopicPartition, Suspicion] = {}
         self._holes: dict[TopicPartition, tuple[int, int]] = {}
         self._room = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._reading = asyncio.Lock()  # in the consumer's thread: a fetch, or the seeks of an assignment
 
     @property
@@ -150,7 +152,11 @@ class Consumer(driver.Consumer):
 
     def _wanted(self, assignment: Assignment) -> set[TopicPartition]:
         window = self.app.window_records
-        return {tp for tp in assignment.opened if assignment.watermarks[tp].unfinished_records < window}
+        wanted = {tp for tp in assignment.opened if assignment.watermarks[tp].unfinished_records < window}
+        staged = {tp: self.app.checkpoint.staged(tp) for tp in wanted}
+        if any(count > _STAGED_MOST // 2 for count in staged.values()):
+            self._hurry.set()
+        return {tp for tp, count in staged.items() if count < _STAGED_MOST}
 
     async def _drain_messages(self, fetcher: Any) -> None:
         stopped, fetcher_stopped = self._stopped.is_set, fetcher._stopped.is_set
@@ -239,7 +245,17 @@ class Consumer(driver.Consumer):
             for tp, offset in offsets.items():
                 assignment.watermarks[tp].advance(offset)
             self.app.monitor.on_tp_commit(cast("Any", offsets))
+            self._room.set()
         return committed
+
+    @Service.task
+    async def _commit_early(self) -> None:
+        """Commits before its time when a lot of state waits for it."""
+        while not self.should_stop:
+            await self.wait(self._hurry.wait())
+            self._hurry.clear()
+            if not self.should_stop:
+                await self.commit()
 
     async def _commit_offsets_of(self, offsets: Mapping[TopicPartition, int]) -> bool:
         kept = {tp: s.encode() for tp, s in self._suspicions.items() if tp in offsets and s.covers(offsets[tp])}

@@ -2,7 +2,7 @@
 
 A record ``stuck`` keeps its chunk unfinished, ``release`` finishes all that are kept, ``raise`` raises, ``raise once`` does so the first time that a
 worker with this data directory sees it, and ``outage`` raises what a failed send raises. Everything else is finished at once. Each record seen goes to
-the topic ``seen``.
+the topic ``seen``. With ``PROBE_TABLE`` it has a table, too, that stages a write for each record; the file ``staged`` tells how many waited at each persist.
 """
 
 from __future__ import annotations
@@ -11,25 +11,64 @@ import asyncio
 import logging
 import os
 import sys
+from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 from transport import agent
 from transport.app import App, create
+from transport.assignment import Assignment
 from transport.checkpoint import Checkpoint
 from transport.chunk import Chunk
 from transport.publisher import Publisher, PublishFailed
 from transport.worker import serve
 
+PERSIST_SECONDS = 0.2
+
 PREFIX = os.environ["PROBE_PREFIX"]
 DIRECTORY = Path(os.environ["PROBE_DATA"])
 
 
+class Table:
+    """A state table whose writes are slow to become durable."""
+
+    source = f"{PREFIX}in"
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, dict[int, int]] = defaultdict(dict)  # by partition: writes by chunk end
+
+    def stage(self, chunk: Chunk) -> None:
+        self.waiting[chunk.tp.partition][chunk.last] = len(chunk.records)
+
+    def staged(self, partition: int) -> int:
+        return sum(self.waiting[partition].values())
+
+    async def open(self, assignment: Assignment, partition: int) -> None: ...
+
+    def drop(self) -> None:
+        self.waiting.clear()
+
+    def retain(self, partitions: Collection[int]) -> None: ...
+
+    def abandon(self, chunk: Chunk) -> None: ...
+
+    async def persist(self, assignment: Assignment, partition: int, upto: int) -> None:
+        with (DIRECTORY / "staged").open("a") as file:
+            file.write(f"{self.staged(partition)}\n")
+        await asyncio.sleep(PERSIST_SECONDS)
+        for last in [last for last in self.waiting[partition] if last < upto]:
+            del self.waiting[partition][last]
+
+    async def stop(self) -> None: ...
+
+
 def probe(bootstrap: str) -> App:
     publisher = Publisher(bootstrap)
+    table = Table() if os.environ.get("PROBE_TABLE") else None
     app = create(
         f"{PREFIX}probe",
         bootstrap,
-        Checkpoint(publisher),
+        Checkpoint(publisher, [table] if table is not None else []),
         worker=os.environ["PROBE_WORKER"],
         data_dir=DIRECTORY,
         window_records=int(os.environ.get("PROBE_WINDOW", "4000")),
@@ -37,7 +76,7 @@ def probe(bootstrap: str) -> App:
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=10.0,
-        broker_commit_interval=0.1,
+        broker_commit_interval=float(os.environ.get("PROBE_COMMIT", "0.1")),
         broker_commit_livelock_soft_timeout=float(os.environ.get("PROBE_LIVELOCK", "300")),
         stream_processing_timeout=float(os.environ.get("PROBE_LIVELOCK", "300")),
     )
@@ -47,6 +86,8 @@ def probe(bootstrap: str) -> App:
     async def handle(chunk: Chunk) -> None:
         for record in chunk.records:
             await publisher.publish(f"{PREFIX}seen", record.value, key=b"%d:%d" % (record.partition, record.offset))
+        if table is not None:
+            table.stage(chunk)
         values = {record.value for record in chunk.records}
         if b"raise" in values:
             raise ValueError("injected")

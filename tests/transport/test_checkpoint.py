@@ -61,6 +61,9 @@ class Table:
         if self.revoke_at_persist is not None:
             self.revoke_at_persist.close()
 
+    def staged(self, partition: int) -> int:
+        return 10 * partition + 1
+
     async def stop(self) -> None:
         self.steps.append(("stopped", self.name))
 

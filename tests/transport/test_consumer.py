@@ -21,6 +21,7 @@ from tests.conftest import CreateTopics, ReadTopic, commit_offset
 from tests.transport.waiting import eventually
 from transport.app import create
 from transport.checkpoint import Checkpoint
+from transport.consumer import _STAGED_MOST
 from transport.publisher import Publisher
 from transport.worker import EXIT_CRASHED
 
@@ -331,3 +332,16 @@ async def test_a_partition_that_stands_still_with_work_takes_the_process_down(be
 
 async def _ended_or_through(bench: Bench) -> bool:
     return bench.processes[-1].poll() is not None or (await bench.committed()).get(0) == 4
+
+
+async def test_state_that_is_not_durable_yet_is_bounded_and_committed_before_its_time(bench: Bench) -> None:
+    await bench.send(0, *(b"%0300d" % number for number in range(40_000)))
+    bench.start(PROBE_TABLE="yes", PROBE_COMMIT="3600")
+
+    async def committed() -> bool:
+        assert (await bench.committed()).get(0, 0) >= 40_000 - _STAGED_MOST
+        return True
+
+    await eventually(committed)
+    staged = [int(line) for line in (bench.directory / "staged").read_text().split()]
+    assert max(staged) <= 2 * _STAGED_MOST  # what is full, and one fetch
