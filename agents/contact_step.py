@@ -45,6 +45,13 @@ class ContactStep:
             return None
         return str(item.columns[column] or "")
 
+    def unsure(self, item: Item, state: RowState) -> bool:
+        """Whether the contact of a row that needs no call otherwise has to be looked at: of this version, or one that equals it, nobody has done so."""
+        if state.contact is not None or state.sf_id is None or self._roles.lacking or self._wanted(item) is None:
+            return False
+        facet = item.layout.facet
+        return not state.has(facet, item.version) or item.version == state.versions[facet]
+
     async def barred(self, members: Sequence[tuple[Item, RowState]], touch: Touch) -> list[tuple[Result, RowState]]:
         """Rows whose contact has to change in an org whose roles we can't change, refused before anything of them is written.
 
@@ -88,10 +95,7 @@ class ContactStep:
             wanted = self._wanted(item)
             if wanted is None or result.sf_id is None or result.error is not None or result.held or result.again:
                 continue
-            facet = item.layout.facet
-            if state.has(facet, item.version) and (
-                state.contact is not None or item.version != state.versions.get(facet)
-            ):
+            if state.has(item.layout.facet, item.version) and not self.unsure(item, state):
                 continue
             if result.created or wanted == state.contact:  # with a new row Salesforce made the role by itself
                 result.contact = wanted

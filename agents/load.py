@@ -240,6 +240,7 @@ class Load:
         picked: dict[Operation, list[Member]] = {}
         local: list[Member] = []
         checks: list[Member] = []
+        unsure: list[Member] = []
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.reference)))
             recalled = lane.recalled.get(item.key)
@@ -249,7 +250,8 @@ class Load:
                 checks.append((item, state))
                 continue
             if state.has(item.layout.facet, item.version) or self._needs_no_call(item, state, recalled):
-                local.append((item, state))
+                doubtful = recalled is None and self._contacts is not None and self._contacts.unsure(item, state)
+                (unsure if doubtful else local).append((item, state))
                 continue
             if item.removes and state.adopted:
                 item.by_collections = (
@@ -266,6 +268,9 @@ class Load:
         if local:
             lane.take([item for item, _ in local])
             self._spawn(self._settle_locally(assignment, lane, local), assignment)
+        if unsure:
+            lane.take([item for item, _ in unsure])
+            self._spawn(self._only_contacts(assignment, lane, unsure), assignment)
         for operation, members in picked.items():
             small = [member for member in members if member[0].by_collections or member[0].attempts]
             rest = [member for member in members if not (member[0].by_collections or member[0].attempts)]
@@ -306,6 +311,18 @@ class Load:
         if self._contacts is not None:  # a dead owner may have come no further than the rows
             await self._contacts.follow(results, lambda: self._touch(assignment, lane))
         await self._settlement.settle(assignment, lane, results, None)
+
+    async def _only_contacts(self, assignment: Assignment, lane: Lane, members: Sequence[Member]) -> None:
+        """Looks after the contacts of rows that are to stay as they are otherwise: a version before there were contact roles left them behind."""
+        assert self._contacts is not None
+        for item, state in members:
+            self._believe(item, state, None)
+        batch: Batch = {**self._batch(lane, "update", members), "path": "collections"}
+        await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
+        results = [(Result(item, state.sf_id), state) for item, state in members]
+        await self._contacts.follow(results, lambda: self._touch(assignment, lane))
+        assignment.check()
+        await self._settlement.settle(assignment, lane, results, batch)
 
     async def _fly(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
