@@ -21,7 +21,8 @@ from transport.failpoint import EXIT_CODE
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
-THEIRS, MOVED, HELD, PLAIN = "920001", "920002", "920003", "920004"
+SALE = {"Name": "Of a person", "StageName": "Prospecting", "CloseDate": "2030-01-01", "Amount": 1.0}
+THEIRS, MOVED, HELD, PLAIN, REFUSED = "920001", "920002", "920003", "920004", "920007"
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,7 @@ def alex(clinic: SandboxProcess) -> Iterator[Person]:
 def stranger(alex: Person) -> str:
     """A contact of a person's, whom an opportunity that carries the id of one of our bills is about."""
     made = alex.create("Contact", LastName="stranger")
-    sale = {"Name": "Of a person", "StageName": "Prospecting", "CloseDate": "2030-01-01", "Amount": 1.0}
-    alex.create("Opportunity", **sale, VP_Id__c=f"invoice:{THEIRS}", ContactId=made)
+    alex.create("Opportunity", **SALE, VP_Id__c=f"invoice:{THEIRS}", ContactId=made)
     return made
 
 
@@ -83,7 +83,7 @@ async def moved(
 
 async def test_an_opportunity_of_somebody_else_keeps_its_role_beside_the_patients(moved: Pipeline) -> None:
     assert (contact(moved, THEIRS), roles_with_strangers(moved)) == ("ann", [("ann", True), ("stranger", False)])
-    (image,) = [CODEC.decode(record.value)[1] for record in await moved.records(moved.catalogue.images)]
+    (image,) = await images(moved, THEIRS)
     assert image["columns"]["ContactId"] in {
         row["Id"] for row in moved.org.dump()["Contact"] if row["LastName"] == "stranger"
     }
@@ -91,6 +91,30 @@ async def test_an_opportunity_of_somebody_else_keeps_its_role_beside_the_patient
     await moved.equal()
     await moved.at_rest()
     assert roles_with_strangers(moved) == [("ben", True), ("stranger", False)]
+
+
+async def images(pipeline: Pipeline, bill: str) -> list[dict[str, Any]]:
+    found = [CODEC.decode(record.value)[1] for record in await pipeline.records(pipeline.catalogue.images)]
+    return [one for one in found if one["reference"] == f"invoice:{bill}"]
+
+
+async def test_a_takeover_whose_role_is_refused_is_a_takeover_all_the_same(
+    moved: Pipeline, clinic: SandboxProcess, alex: Person, stranger: str, before: dict[str, dict[str, Any]]
+) -> None:
+    theirs = alex.create("Opportunity", **SALE, VP_Id__c=f"invoice:{REFUSED}", ContactId=stranger)
+    for sobject, rows in everything(clinic).items():
+        before[sobject] |= {key: row for key, row in rows.items() if theirs in {key, row.get("OpportunityId")}}
+    rule = {"kind": "validation", "object": ROLE, "when": "IsPrimary = true", "message": "Not like this."}
+    moved.org.http.post("/rules", json=rule).raise_for_status()
+    moved.practice.put("invoice", {"id": REFUSED, **of("ann"), **BILL})
+    await moved.rejected(f"invoice:{REFUSED}", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+    moved.org.http.delete("/rules").raise_for_status()
+    told = [(one["what"], one["outcome"]) for one in await moved.operations(f"invoice:{REFUSED}")]
+    assert ("adopt", "loaded") in told
+    moved.practice.put("invoice", {"id": REFUSED, "total_amount": "91.00"})
+    await moved.equal()
+    assert contact(moved, REFUSED) == "ann"
+    assert len(await images(moved, REFUSED)) == 1, "what we wrote ourselves is never kept as what was there before us"
 
 
 def roles_with_strangers(pipeline: Pipeline) -> list[tuple[str, bool]]:
@@ -135,7 +159,7 @@ async def test_a_rollback_brings_the_former_contact_back_and_takes_our_roles_awa
     assert code == 0
     reasons = {one["reference"]: one["reason"] for one in plan["kept"]}
     assert reasons[f"invoice:{HELD}"] == "HAS_CHILDREN"
-    assert not reasons.keys() & {f"invoice:{one}" for one in (THEIRS, MOVED, PLAIN)}
+    assert not reasons.keys() & {f"invoice:{one}" for one in (THEIRS, MOVED, PLAIN, REFUSED)}
     code, _ = await moved.carryover("rollback", "apply", "--run", run, CARRYOVER_FAILPOINTS="undo-values-sent=exit#1")
     assert code == EXIT_CODE, "it did not die between the values and the roles"
     code, done = await moved.carryover("rollback", "apply", "--run", run)
