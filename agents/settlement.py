@@ -212,7 +212,8 @@ class Settlement:
         created = state.sf_id is None
         adopted = created and item.target is not None
         if not state.has(row["facet"], row["version"]):
-            what = "adopt" if adopted else "create" if created else "update"
+            made = created and not (state.lost and item.found is not None)  # one that was undeleted is an old one
+            what = "adopt" if adopted else "create" if made else "update"
             await self._outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
         changes[key_of(row["reference"])] = state.half(row, sf_id, created=created, adopted=adopted).encode()
         item.target = None
