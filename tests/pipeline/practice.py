@@ -202,6 +202,7 @@ def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record]
         )
     for reference in deleted & accounts.keys():
         assert accounts[reference].get("VP_Deleted_At__c"), f"{reference} is not flagged as deleted"
+    assert physicians.keys() <= accounts.keys(), f"missing {sorted(physicians.keys() - accounts.keys())}"
     for reference, record in physicians.items():
         row = accounts[reference]
         assert row["Name"] == f"{record['title']} {record['first_name']} {record['last_name']}", f"Name of {reference}"
