@@ -77,6 +77,7 @@ class Item:
         not_before: monotonic seconds; it stays until then.
         by_collections: it can't travel as CSV, or is to go in small company.
         obstacle: why it can't be deleted, see `agents.removal`.
+        former: of an end, the version that it has taken the place of before anybody heard what became of that one.
         found: the id of its row, which we made without having heard of it: its columns for a new row only can't be sent again.
     """
 
@@ -98,6 +99,7 @@ class Item:
     by_collections: bool = False
     obstacle: str | None = None
     found: str | None = None
+    former: Item | None = None
 
     def spare(self, obstacle: str, flagging: Collection[str]) -> None:
         """Makes a delete that can't be into a flag, if it brings one of the columns ``flagging``, else into nothing."""

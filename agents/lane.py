@@ -84,13 +84,22 @@ class Lane:
             if waiting.version > version:
                 if waiting.origin is None:
                     waiting.origin, waiting.target = item.origin, item.target
+                _succeed(waiting, item)
                 return [item]
             del self.queued[item.key]
             item.origin, item.target = waiting.origin, waiting.target
+            _succeed(item, waiting)
         if not self.queued:
             self._wait(time.monotonic())
         self.queued[item.key] = item
         return [waiting] if waiting is not None else []
+
+    def unheard(self, item: Item) -> Item | None:
+        """The earlier version whose call made the row of `item`, though nobody has heard of it; None when it isn't known which that was."""
+        former, recalled = item.former, self.recalled.get(item.key)
+        if former is None or not (former.attempts or (recalled is not None and recalled.version == former.version)):
+            return None
+        return former
 
     def due(self, now: float, idle_seconds: float, full: int) -> bool:
         """Whether a batch should leave: a full one, or what there is when nothing flies, they have waited, and few have joined them meanwhile.
@@ -140,3 +149,9 @@ class Lane:
     def open_batches(self) -> set[str]:
         """Journal entries of a former owner that still have rows to come."""
         return {recalled.batch for recalled in self.recalled.values()}
+
+
+def _succeed(item: Item, former: Item) -> None:
+    """Remembers of an end the earlier version that it takes the place of: it may have been sent."""
+    if item.op != "upsert":
+        item.former = former if former.op == "upsert" else former.former

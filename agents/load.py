@@ -433,6 +433,7 @@ class Load:
                 sent.append((item, state))
             elif item.reference in present:
                 adopted, sf_id = item.target is not None, present[item.reference]
+                item.found = sf_id
                 item.by_collections = item.by_collections or adopted
                 sent.append((item, replace(state, sf_id=sf_id, epoch=state.epoch + 1, adopted=adopted)))
             else:

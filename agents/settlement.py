@@ -138,6 +138,9 @@ class Settlement:
             await self._half_applied(result, state, changes)
         if result.again or (sent and result.sf_id is None):  # the latter: a job did not look at it
             return True
+        former = lane.unheard(result.item) if result.item.op != "upsert" and result.item.found is not None else None
+        if former is not None:
+            await self._note_unheard(former, result.item, state)
         await self._applied(result, state, changes, sent=sent)
         return False
 
@@ -184,6 +187,8 @@ class Settlement:
             await self._note_end(item, row, state)
             if left is None:
                 await outputs.fate("gone", own, epoch=state.epoch)
+            elif item.found is not None:
+                await self._landed(row, state)  # nobody has told its children
             return
         sf_id = result.sf_id
         assert sf_id is not None, "an applied upsert has an id"
@@ -217,6 +222,12 @@ class Settlement:
             await self._outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
         changes[key_of(row["reference"])] = state.half(row, sf_id, created=created, adopted=adopted).encode()
         item.target = None
+
+    async def _note_unheard(self, former: Item, item: Item, state: RowState) -> None:
+        """An end meets a row that a call made whose answer nobody has heard: what stands in it is told only now, else nobody could take it back."""
+        what = "adopt" if state.adopted else "create"
+        names, origin = former.names, item.origin
+        await self._outputs.audit(what, former.row, "loaded", row_id=state.sf_id, columns=names, origin=origin)
 
     async def _note_end(self, item: Item, row: Row, state: RowState) -> None:
         """A row was deleted or flagged, is left out now, or stays because it can't be deleted."""

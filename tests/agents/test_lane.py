@@ -48,6 +48,39 @@ def offer(lane: Lane, made: Item) -> None:
         finished.finish()
 
 
+def test_an_end_knows_the_version_that_a_dead_loader_may_have_written() -> None:
+    lane = Lane(0)
+    lane.recalled["patient:1", "owner"] = Recalled("batch", alone("patient:1", 2)[0].version, Origin.ABSENT)
+    for number in (1, 2):
+        offer(lane, alone("patient:1", number)[0])
+    flag, again = alone("patient:1", 3, op="flag")[0], alone("patient:1", 4, op="flag")[0]
+    offer(lane, flag)
+    offer(lane, again)
+    former = lane.unheard(again)
+    assert former is not None
+    assert former.version == lane.recalled["patient:1", "owner"].version
+
+
+def test_an_end_knows_the_version_whose_answer_was_lost() -> None:
+    lane = Lane(0)
+    sent, flag = alone("patient:1", 1)[0], alone("patient:1", 2, op="flag")[0]
+    offer(lane, sent)
+    lane.take([sent])
+    offer(lane, flag)
+    lane.land([sent])
+    sent.attempts = 1  # it is queued again, behind the newer one
+    offer(lane, sent)
+    assert lane.unheard(flag) is sent
+
+
+def test_a_version_that_was_never_sent_made_no_row() -> None:
+    lane = Lane(0)
+    for op in ("upsert", "flag"):
+        made = alone("patient:1", 1 if op == "upsert" else 2, op=op)[0]
+        offer(lane, made)
+    assert lane.unheard(made) is None
+
+
 def test_a_chunk_is_done_when_its_last_row_is() -> None:
     made, counted = ticket()
     items = []
