@@ -1,4 +1,4 @@
-"""Runs cases of the crash matrix: each way has a cutover of its own, and the two go side by side."""
+"""Runs cases of the crash matrix: each has a cutover of its own, and the two ways go side by side."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from tests.crash.track import Track
 
 @asynccontextmanager
 async def tracked(bootstrap: str, directory: Path, way: Way) -> AsyncIterator[Track]:
-    """A cutover that is ready for cases of one way; verified at the end."""
+    """A cutover that is ready for cases of one way; verified and rolled back at the end."""
     with SandboxProcess.start(patients=30, practices=3, clean=True, resources="core") as sandbox:
         track = Track(bootstrap, sandbox, directory, way)
         try:
             await track.begin()
             yield track
             await track.verified()
+            await track.undone()
         finally:
             track.end()
 
@@ -37,19 +38,18 @@ async def run(
     found: dict[Case, str] = {}
 
     async def follow(way: Way) -> None:
-        mine = [case for case in cases if case.way == way]
-        if not mine:
-            return
-        (directory / way).mkdir()
-        async with tracked(bootstrap, directory / way, way) as track:
-            for case in mine:
-                began = time.monotonic()
-                try:
-                    found[case] = await track.run(case)
-                except Exception as exc:
-                    exc.add_note(case.id)
-                    raise
-                tell(case, found[case], time.monotonic() - began)
+        for case in (case for case in cases if case.way == way):
+            began = time.monotonic()
+            own = directory / f"{way}-{case.number}"
+            own.mkdir()
+            try:
+                async with tracked(bootstrap, own, way) as track:
+                    did = await track.run(case)
+            except Exception as exc:
+                exc.add_note(case.id)
+                raise
+            found[case] = did
+            tell(case, did, time.monotonic() - began)
 
     async with asyncio.TaskGroup() as tasks:
         for way in ("bulk", "collections"):

@@ -1,6 +1,7 @@
-"""A loader that dies at any step of a batch leaves nothing undone, nothing twice and nothing it takes for somebody else's.
+"""A loader that dies at any step of a batch leaves nothing undone, nothing twice, nothing it takes for somebody else's, and nothing that can't be taken back.
 
-The whole matrix with CHAOS=1, else one case of each kind; `python -m tests.crash` also writes the table in `docs/loading.md`.
+With CHAOS=1 the whole matrix, each case in a cutover of its own that is rolled back; else one case of each kind, and those of a way in one cutover.
+`python -m tests.crash` also writes the table in `docs/loading.md`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from tests.crash.track import Track
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(240)]
 
-_RUN: Final = CASES if os.environ.get("CHAOS") == "1" else CHOSEN
+_ALL: Final = os.environ.get("CHAOS") == "1"
+_RUN: Final = CASES if _ALL else CHOSEN
+_SCOPE: Final = "function" if _ALL else "module"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope=_SCOPE)
 async def bulk(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Track]:
     async with tracked(kafka.bootstrap, tmp_path_factory.mktemp("bulk"), "bulk") as track:
         yield track
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope=_SCOPE)
 async def collections(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Track]:
     async with tracked(kafka.bootstrap, tmp_path_factory.mktemp("collections"), "collections") as track:
         yield track

@@ -20,6 +20,7 @@ from tests.crash.cases import AT_RANDOM, Case, Heir, Way
 from tests.crash.org import Moment, OrgWithStrangers, deed
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.pipeline.practice import Practice, Record
+from tests.pipeline.undone import everything, undo, unstamped
 from tests.transport.waiting import eventually
 from transport.failpoint import EXIT_CODE
 
@@ -36,6 +37,8 @@ class Track:
 
     def __init__(self, bootstrap: str, sandbox: SandboxProcess, directory: Path, way: Way) -> None:
         self.way = way
+        self._sandbox = sandbox
+        self._before = everything(sandbox)
         self.org = OrgWithStrangers(sandbox)
         self.practice = Practice(sandbox)
         self._points = directory / "points"
@@ -69,7 +72,14 @@ class Track:
         """Reads everything back, at the end: one more process beside each case would cost time and find no more."""
         self.pipeline.start("verify")
         await self.pipeline.conserved(within=90)
-        await self.pipeline.idle()
+        await self.pipeline.at_rest()
+
+    async def undone(self) -> None:
+        """Takes the cutover back: strangers' rows are again what they were, and all others gone."""
+        before = self._before | {"Contact": dict(self._before["Contact"])}
+        for stranger in self.org.strangers.values():
+            before["Contact"][stranger["Id"]] = unstamped(stranger)
+        await undo(self.pipeline, self._sandbox, before)
 
     def end(self) -> None:
         self._taken.close()
