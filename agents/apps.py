@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from agents.adoption import Adoption, MatchRule
+from agents.allowance import Allowance
 from agents.contact_roles import ROLE, ContactRoles
 from agents.contact_step import ContactStep
 from agents.extract import Extraction, Source
@@ -44,6 +46,7 @@ from transport import agent
 from transport.app import App, create
 from transport.checkpoint import Checkpoint
 from transport.chunk import Chunk
+from transport.consumer import Consumer
 from transport.publisher import Publisher
 
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
@@ -52,6 +55,7 @@ _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not que
 # While a batch flies the next one begins to gather. Rows that wait are most of what the process holds.
 _DELIVER_BATCH: Final = 2000
 _DELIVER_WINDOW: Final = 3000
+_EXCUSE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,21 @@ def _background(app: App, work: Callable[[], Awaitable[None]]) -> None:
     app.task(task)
 
 
+def _share_calls(app: App, allowance: Allowance, publisher: Publisher) -> None:
+    """Asks for leases of API calls; while there are none to be had, standing still is no stall."""
+
+    async def excuse() -> None:
+        while True:
+            await asyncio.sleep(_EXCUSE_SECONDS)
+            assignment = cast("Consumer", app.consumer).current
+            if allowance.waiting and assignment is not None:
+                for tp in assignment.watermarks:
+                    assignment.touch(tp)
+
+    _background(app, partial(allowance.follow, publisher))
+    _background(app, excuse)
+
+
 def ingest(setup: Setup, client: VisualPractice) -> App:
     """The app that reads the source and maps."""
     parts, names = _Parts(setup, "ingest"), setup.catalogue
@@ -206,6 +225,7 @@ def deliver(
     describes: Mapping[str, Mapping[str, Any]],
     gate: Gate,
     records: SourceRecords,
+    allowance: Allowance,
 ) -> App:
     """The app that loads."""
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
@@ -253,6 +273,7 @@ def deliver(
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
             finishing=gate.finishing,
+            room=allowance.room,
         )
     app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(OWNER), *(names.sf(name) for name in loads)])
     _register(app, "owners", owners, names.sf(OWNER))
@@ -261,6 +282,7 @@ def deliver(
         _register(app, f"load.{sobject}", load, names.sf(sobject))
         _background(app, load.tick)
     _background(app, gate.follow)
+    _share_calls(app, allowance, parts.publisher)
     return app
 
 
@@ -302,7 +324,7 @@ def _match_rule(rule: ObjectRule) -> MatchRule:
     return MatchRule(forms, asked_by, [rule.external_id, *rule.columns, *deleted])
 
 
-def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords) -> App:
+def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowance: Allowance) -> App:
     """The app that reads back what was loaded."""
     parts, names, document = _Parts(setup, "verify"), setup.catalogue, setup.document
     book = OwnerBook(setup.bootstrap, names.owners, parts.outputs.codec)
@@ -320,6 +342,7 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords) -> App:
     _background(app, book.follow)
     _register(app, "verify", verifier, names.audit)
     _background(app, verifier.tick)
+    _share_calls(app, allowance, parts.publisher)
     return app
 
 
@@ -334,9 +357,9 @@ def _lookups(document: MapDocument, name: str) -> list[Lookup]:
 
 @asynccontextmanager
 async def stage_app(
-    setup: Setup, stage: str, source: VisualPractice | None, target: Salesforce | None
+    setup: Setup, stage: str, source: VisualPractice | None, target: Salesforce | None, allowance: Allowance | None
 ) -> AsyncIterator[App]:
-    """The app of ``stage`` with its clients open, as `transport.worker.serve` wants it.
+    """The app of ``stage`` with its clients open, as `transport.worker.serve` wants it; ``allowance`` is the meter of ``target``.
 
     Raises:
         connectors.errors.ConnectorError: a system that the stage needs does not answer as it should.
@@ -351,10 +374,10 @@ async def stage_app(
             describes = await described(salesforce, setup.document)
             gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
             records = await _records(stack, setup)
-            yield deliver(setup, salesforce, describes, gate, records)
+            yield deliver(setup, salesforce, describes, gate, records, cast("Allowance", allowance))
         else:
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
-            yield verify(setup, salesforce, await _records(stack, setup))
+            yield verify(setup, salesforce, await _records(stack, setup), cast("Allowance", allowance))
 
 
 async def _records(stack: AsyncExitStack, setup: Setup) -> SourceRecords:

@@ -1,14 +1,13 @@
 """The load agent: rows in, Salesforce rows out, each at most once in flight and never older over newer.
 
 The order for a batch: origins decided → journal durable → sent → outputs durable → row states durable → journal entry removed → chunks done. After a crash the
-next owner reads the journal first (`_recall`), and rows that come again find what their batch has already done.
+next owner reads the journal first (`agents.recall`), and rows that come again find what their batch has already done.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -22,7 +21,10 @@ from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
 from agents.loss import Loss, asks
 from agents.outputs import Outputs, now_ms
+from agents.patience import waiting_for
+from agents.recall import recall
 from agents.removal import Removal
+from agents.room import Room
 from agents.rowstate import Origin, RowState, key_of
 from agents.sending import Result, Sending
 from agents.settlement import STAGE, Member, Settlement
@@ -32,8 +34,6 @@ from topics.messages import Batch, BatchRow, Packed
 from transport import failpoint
 from transport.assignment import Assignment, StaleAssignment
 from transport.chunk import Chunk
-
-log = logging.getLogger(__name__)
 
 _POISON: Final = "these bytes are no row of Carryover; find out who wrote them to this topic"
 _TICK_SECONDS: Final = 0.05
@@ -61,6 +61,7 @@ class Load:
         bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
         idle_seconds: how long a row waits for company.
         gate: whether writing is allowed.
+        room: whether the org has room for rows; shared by all objects.
         finishing: whether, when it is not, batches of a former owner may still be finished.
     """
 
@@ -84,7 +85,9 @@ class Load:
         idle_seconds: float,
         gate: Callable[[], bool],
         finishing: Callable[[], bool],
+        room: Room | None = None,
     ) -> None:
+        self._room = room or Room()
         self._outputs = outputs
         self._rows = rows
         self._journal = journal
@@ -142,13 +145,16 @@ class Load:
         if known is None or known[0] is not assignment:
             lane = Lane(number)
             self._lanes[number] = known = (assignment, lane)
-            self._spawn(self._recall(assignment, lane), assignment)
+            touch = lambda: self._touch(assignment, lane)  # noqa: E731
+            work = recall(assignment, lane, self._journal, self._rows, self._sending, touch)
+            self._spawn(work, assignment, lane)
         return known[1]
 
-    def _spawn(self, work: Any, assignment: Assignment) -> None:
+    def _spawn(self, work: Any, assignment: Assignment, lane: Lane) -> None:
         async def run() -> None:
             try:
-                await work
+                with waiting_for(lambda: self._touch(assignment, lane)):
+                    await work
             except StaleAssignment:
                 return
             except Exception as exc:  # noqa: BLE001 - handed to the tick, which crashes the process
@@ -172,10 +178,11 @@ class Load:
             if self._failure is not None:
                 raise self._failure
             closed = not self._gate()
-            if closed:
+            if closed or self._room.closed:
                 for assignment, lane in self._lanes.values():
-                    self._touch(assignment, lane)
-                if not self._finishing():
+                    if assignment.live:
+                        self._touch(assignment, lane)
+                if self._room.closed or not self._finishing():
                     continue
             for number, (assignment, lane) in list(self._lanes.items()):
                 if not assignment.live:
@@ -188,49 +195,11 @@ class Load:
                     self._leave(assignment, lane, only_recalled=closed)
 
     def _touch(self, assignment: Assignment, lane: Lane) -> None:
+        """Tells the watchdog that the lane's partition is being worked on; raises `StaleAssignment` when it is ours no longer."""
+        assignment.check()
         for tp in assignment.positions:
             if tp.topic == self._rows.source and tp.partition == lane.partition:
                 assignment.touch(tp)
-
-    # -- the journal of a former owner -------------------------------------------------------------------------------------------------
-
-    async def _recall(self, assignment: Assignment, lane: Lane) -> None:
-        """Finds out what the unfinished batches of a former owner have done, before anything is sent from this partition."""
-        touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        entries = self._journal.unfinished(self._journal.table.partition(lane.partition))
-        for entry in entries:
-            batch, written = entry.batch, {}
-            job = batch["job_id"]
-            if job is not None:
-                await self._sending.abort_if_open(job, touch)
-                written = await self._sending.results(await self._sending.wait(job, touch), touch)
-            assignment.check()
-            known = self._rows.partition(lane.partition)
-            for row in entry.rows:
-                if row["version"] <= RowState.decode(known.get(key_of(row["reference"]))).versions.get(
-                    row["facet"], ""
-                ):
-                    continue  # settled; it may have been committed, and then does not come again
-                found, origin = written.get(row["reference"]), Origin(row["origin"])
-                sf_id = found.sf_id if found is not None and found.error is None else None
-                lane.recalled[row["reference"], row["facet"]] = Recalled(
-                    batch["id"],
-                    row["version"],
-                    origin,
-                    sf_id,
-                    bool(found and found.created),
-                    row["sf_id"] if origin is Origin.FOREIGN else None,
-                )
-        # Only now: of a row that a second owner has planned again, before he died too, his entry speaks.
-        open_batches = lane.open_batches()
-        for entry in entries:
-            batch = entry.batch
-            if batch["id"] not in open_batches:
-                await self._journal.finish(lane.partition, batch["id"], len(entry.rows))
-                continue
-            lane.recalled_rows[batch["id"]] = len(entry.rows)
-            log.info("batch %s of %d rows is taken over", batch["id"], len(entry.rows))
-        lane.ready = True
 
     # -- a batch -----------------------------------------------------------------------------------------------------------------------
 
@@ -264,21 +233,23 @@ class Load:
                 break
         if checks:
             lane.take([item for item, _ in checks])
-            self._spawn(self._look(assignment, lane, checks), assignment)
+            self._spawn(self._look(assignment, lane, checks), assignment, lane)
         if local:
             lane.take([item for item, _ in local])
-            self._spawn(self._settle_locally(assignment, lane, local), assignment)
+            self._spawn(self._settle_locally(assignment, lane, local), assignment, lane)
         if unsure:
             lane.take([item for item, _ in unsure])
-            self._spawn(self._only_contacts(assignment, lane, unsure), assignment)
+            self._spawn(self._only_contacts(assignment, lane, unsure), assignment, lane)
         for operation, members in picked.items():
             small = [member for member in members if member[0].by_collections or member[0].attempts]
             rest = [member for member in members if not (member[0].by_collections or member[0].attempts)]
+            if self._room.since is not None:  # a few rows show whether there is room again
+                small, rest = (small or rest)[:_SMALL_BATCH], []
             for group in (small[:_SMALL_BATCH], rest):
                 if group:
                     group.sort(key=_parents)
                     lane.take([item for item, _ in group])
-                    self._spawn(self._fly(assignment, lane, operation, group), assignment)
+                    self._spawn(self._fly(assignment, lane, operation, group), assignment, lane)
 
     @staticmethod
     def _needs_no_call(item: Item, state: RowState, recalled: Recalled | None) -> bool:
@@ -345,7 +316,7 @@ class Load:
         assignment.check()
         if flagged:
             lane.batches += 1
-            self._spawn(self._fly(assignment, lane, "update", flagged), assignment)
+            self._spawn(self._fly(assignment, lane, "update", flagged), assignment, lane)
         if aside := lost + held + [(Result(item), state) for item, state in (*nothing, *kept)]:
             lane.batches += 1  # they leave the air in a settlement of their own
             await self._settlement.settle(assignment, lane, aside, None)
@@ -370,6 +341,7 @@ class Load:
         else:
             results = await self._sending.by_collections(rows, operation, touch)
         await self._loss.sort_out(results, dict(members), touch)
+        self._room.note(results)
         assignment.check()
         if failpoint.ARMED:
             failpoint.hit("batch-sent")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, TypeVar
 
 from connectors.errors import ConnectorError
@@ -17,6 +19,32 @@ _T = TypeVar("_T")
 
 _PAUSE_FIRST: Final = 0.5
 PAUSE_MOST: Final = 30.0
+
+_meanwhile: ContextVar[Callable[[], None] | None] = ContextVar("meanwhile", default=None)
+
+
+@contextmanager
+def waiting_for(touch: Callable[[], None]) -> Iterator[None]:
+    """Whatever waits inside this block, however deep in a client, calls ``touch`` (by `meanwhile`).
+
+    ``touch`` tells the watchdog, and raises `StaleAssignment` when nobody waits any more.
+    """
+    token = _meanwhile.set(touch)
+    try:
+        yield
+    finally:
+        _meanwhile.reset(token)
+
+
+def meanwhile() -> None:
+    """To be called now and then by what waits for long.
+
+    Raises:
+        StaleAssignment: what it waits for was revoked.
+    """
+    touch = _meanwhile.get()
+    if touch is not None:
+        touch()
 
 
 async def rest(assignment: Assignment, seconds: float, tp: TopicPartition | None = None) -> None:
@@ -42,9 +70,15 @@ async def insist(chunk: Chunk, who: str, call: Callable[[], Awaitable[_T]]) -> _
         StaleAssignment: the chunk's partition was revoked meanwhile.
     """
     pause = _PAUSE_FIRST
+
+    def touch() -> None:
+        chunk.assignment.check()
+        chunk.assignment.touch(chunk.tp)
+
     while True:
         try:
-            return await call()
+            with waiting_for(touch):
+                return await call()
         except ConnectorError as exc:
             log.warning("%s waiting: %s", who, exc)
             await rest(chunk.assignment, exc.retry_after or pause, chunk.tp)

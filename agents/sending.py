@@ -35,6 +35,15 @@ _PAUSE_QUOTA: Final = 60.0
 _SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS"})
 
 
+async def _rest(seconds: float, touch: Callable[[], None]) -> None:
+    """Waits, and calls ``touch`` often enough that nobody takes it for a stall."""
+    while seconds > 0:
+        touch()
+        await asyncio.sleep(min(seconds, _PAUSE_MOST))
+        seconds -= _PAUSE_MOST
+    touch()
+
+
 @dataclass(slots=True)
 class Result:
     """What became of one row: written as ``sf_id``, refused with ``error``, held by (code, detail) ``held``, or none of these (send it again).
@@ -143,9 +152,16 @@ class Sending:
                 wait = exc.retry_after or random.uniform(pause / 2, pause)
                 pause = min(pause * 2, _PAUSE_MOST)
                 log.warning("%s is waiting %.1f s: %s", self.sobject, wait, exc)
-            touch()
-            await asyncio.sleep(wait)
-            touch()
+            await _rest(wait, touch)
+
+    async def _admitted(self, call: Callable[[], Awaitable[_T]], touch: Callable[[], None]) -> _T:
+        """Repeats a call that must not be made twice while it is refused for want of quota: then it was not carried out."""
+        while True:
+            try:
+                return await call()
+            except QuotaExhausted as exc:
+                log.error("%s is paused: %s", self.sobject, exc)
+                await _rest(exc.retry_after or _PAUSE_QUOTA, touch)
 
     def _values(self, item: Item, operation: Operation) -> dict[str, Any]:
         if operation == "update" and item.removes:
@@ -218,10 +234,10 @@ class Sending:
         if failpoint.ARMED:
             failpoint.hit("job-id-durable")
         try:
-            await self.bulk.upload(job, upload)
+            await self._admitted(lambda: self.bulk.upload(job, upload), touch)
             if failpoint.ARMED:
                 failpoint.hit("job-uploaded")
-            await self.bulk.close(job)
+            await self._admitted(lambda: self.bulk.close(job), touch)
         except ConnectorError as exc:
             log.warning("an upload of %s broke off (%s)", self.sobject, exc)
             await self.abort_if_open(job, touch)

@@ -94,7 +94,7 @@ async def _settled(config: Settings, stages: Stages, patients: int, deadline: fl
         stages.check()
         try:
             with Reader(config.ledger) as reader:
-                status = gather(reader, config.cutover.id)
+                status = gather(reader, config)
         except LedgerMissing:
             continue
         counts, verified = status["objects"].get("patient"), status["verification"].get("patient", {})

@@ -32,7 +32,7 @@ from cutover import phase
 from cutover.chosen_map import read_map
 from cutover.owners import decide, find_user
 from cutover.settings import Settings
-from cutover.worker import open_target
+from cutover.target import open_target
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from sandbox.staff import STAFF

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from cutover import census, cycles
 from cutover.chosen_map import read_map
+from cutover.governor import Governor
 from cutover.ledger.consume import Feed
 from cutover.ledger.read import Reader
 from cutover.publish import publish
@@ -87,6 +88,8 @@ class Control:
                 tasks.create_task(self._again("measuring the lag", self._measure))
                 tasks.create_task(self._again("the census", self._take_censuses))
                 tasks.create_task(self._again("looking for circles", self._break_circles))
+                if self._settings.target.url and self._settings.target.client_secret:
+                    tasks.create_task(self._again("sharing the API calls", self._govern))
         finally:
             await runner.cleanup()
             await self._feed.close()
@@ -123,7 +126,7 @@ class Control:
 
     def _gather(self) -> Status:
         with Reader(self._settings.ledger) as reader:
-            return gather(reader, self._settings.cutover.id, lag=self._lag, behind=self._behind)
+            return gather(reader, self._settings, lag=self._lag, behind=self._behind)
 
     def _rows(self, what: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         if "object" in filters:
@@ -150,6 +153,9 @@ class Control:
                     await asyncio.sleep(MEASURE_SECONDS)
         finally:
             self._lag, self._measured = None, True
+
+    async def _govern(self) -> None:
+        await Governor(self._settings, self._codec).run()
 
     async def _break_circles(self) -> None:
         """Lets records go on that wait for each other; one that was told is told again only after a while."""

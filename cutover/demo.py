@@ -39,7 +39,7 @@ from cutover.settings import Settings, load
 from cutover.source import open_source
 from cutover.status import gather
 from cutover.supervise import Supervisor, command
-from cutover.worker import open_target
+from cutover.target import open_target
 from dashboard.status import Status
 from mapping.rules import MapDocument
 from ops.kafka import LocalKafka
@@ -343,7 +343,7 @@ async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: C
                 await supervising
             await asyncio.sleep(1)
             with Reader(settings.ledger) as reader:
-                status = gather(reader, settings.cutover.id)
+                status = gather(reader, settings)
                 lag = await _lag(settings)
                 settled = _is_settled(status) and lag == 0
                 known = {name: set(reader.ids(name)) for name in RESOURCES} if settled else {}

@@ -19,7 +19,7 @@ async def publish(bootstrap: str, topic: str, records: Iterable[tuple[bytes, byt
         KafkaUnreachable: No broker answers.
         KafkaError: The broker refused a record.
     """
-    async with _producer(bootstrap) as producer:
+    async with open_producer(bootstrap) as producer:
         sent = [await producer.send(topic, value, key=key) for key, value in records]
         for future in sent:
             await future
@@ -28,14 +28,19 @@ async def publish(bootstrap: str, topic: str, records: Iterable[tuple[bytes, byt
 
 async def publish_to_all(bootstrap: str, topic: str, key: bytes, value: bytes) -> None:
     """Write one record to every partition of a topic; raises as `publish`."""
-    async with _producer(bootstrap) as producer:
+    async with open_producer(bootstrap) as producer:
         partitions = await producer.partitions_for(topic)
         for future in [await producer.send(topic, value, key=key, partition=number) for number in partitions]:
             await future
 
 
 @asynccontextmanager
-async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    """An open producer that loses nothing.
+
+    Raises:
+        KafkaUnreachable: No broker answers.
+    """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=DERIVED_BYTES
     )

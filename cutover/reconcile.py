@@ -22,7 +22,7 @@ from cutover.chosen_map import read_map
 from cutover.ledger.read import Reader
 from cutover.outcome import Refused
 from cutover.settings import Settings
-from cutover.worker import open_target
+from cutover.target import open_target
 from mapping.rules import MapDocument
 from topics.catalogue import DERIVED_BYTES
 from topics.codec import Codec

@@ -140,6 +140,6 @@ class _Bars:
 def _status(settings: Settings) -> Status | None:
     try:
         with Reader(settings.ledger) as reader:
-            return gather(reader, settings.cutover.id)
+            return gather(reader, settings)
     except LedgerMissing:
         return None

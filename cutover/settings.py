@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvError
 
+from connectors.salesforce.shares import Reserve
 from connectors.visual_practice.profile import Profile
 from topics.catalogue import Catalogue
 
@@ -128,6 +129,33 @@ class TargetSettings(_Section):
     client_secret_file: Path | None = None
     api_version: Annotated[str, Field(pattern=r"^\d{2,3}\.0$")] = "62.0"
     ca_file: Path | None = None
+    reserve: float = Field(
+        default=0.2, description="Share of the org's daily API calls that stays for its users, from 0 to below 1."
+    )
+    reserve_calls: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="The same as a number of calls; it counts instead of the share."
+    )
+    limits_seconds: Seconds = Field(
+        default=30, description="Time between two looks at the org's limits, while there is work."
+    )
+    look_seconds: Seconds = Field(
+        default=300, description="The same while the calls are used up: each look costs one of the reserve."
+    )
+
+    @field_validator("reserve")
+    @classmethod
+    def _is_a_share(cls, share: float) -> float:
+        if not 0 <= share < 1:
+            raise ValueError(
+                f"it is the share that stays for the org's users, e.g. 0.2, and {share:g} leaves nothing or is none; "
+                "for a number of calls set target.reserve_calls"
+            )
+        return share
+
+    @property
+    def kept(self) -> Reserve:
+        """What stays for the org's users."""
+        return Reserve(self.reserve, self.reserve_calls)
 
 
 class LoadSettings(_Section):

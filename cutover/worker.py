@@ -16,10 +16,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from agents.allowance import Allowance
 from agents.apps import Setup, described, stage_app
 from agents.contact_roles import HIDDEN
 from connectors.retry import Retry
-from connectors.salesforce.session import Salesforce
+from connectors.salesforce.session import Meter, Salesforce
 from connectors.visual_practice.client import VisualPractice
 from cutover.chosen_map import read_map
 from cutover.outcome import Refused
@@ -27,14 +28,18 @@ from cutover.priority import give_way
 from cutover.settings import Settings
 from cutover.source import open_source
 from cutover.supervise import Supervisor, command
+from cutover.target import open_target
 from mapping.check import check_map
 from mapping.rules import MapDocument
 from topics.catalogue import STAGES
+from topics.codec import Codec
 from transport.worker import serve
 
 log = logging.getLogger(__name__)
 
 _SLOTS: Final = 64
+_TALKING: Final = frozenset({"deliver", "verify"})
+"""Stages that talk to Salesforce, and share its API calls."""
 _AT_START: Final = Retry(max_elapsed=5.0)
 """A wrong address is told soon; later, a system that is away is waited for."""
 
@@ -99,14 +104,15 @@ async def _serve(settings: Settings, stage: str, worker: str, data_dir: Path) ->
             "broker_heartbeat_interval": min(3.0, settings.kafka.session_seconds / 6),
         },
     )
-    source, target = await _clients(settings, stage, document)
-    async with stage_app(setup, stage, source, target) as app:
+    allowance = _allowance(settings, stage, worker) if stage in _TALKING else None
+    source, target = await _clients(settings, stage, document, allowance)
+    async with stage_app(setup, stage, source, target, allowance) as app:
         log.info("%s starts as process %d", worker, os.getpid())
         return await serve(app)
 
 
 async def _clients(
-    settings: Settings, stage: str, document: MapDocument
+    settings: Settings, stage: str, document: MapDocument, meter: Meter | None
 ) -> tuple[VisualPractice | None, Salesforce | None]:
     """The clients that ``stage`` needs, after one call each: wrong credentials and a wrong org show at the start, not in mid-load."""
     if stage == "ingest":
@@ -116,25 +122,17 @@ async def _clients(
                     rule.resource, per_page=1
                 )  # also says when its times need a zone that nobody has named
         return open_source(settings), None
-    if stage in {"deliver", "verify"}:
-        async with open_target(settings, _AT_START) as target:
+    if stage in _TALKING:
+        async with open_target(settings, _AT_START, meter) as target:
             await check_target(target, document)
-        return None, open_target(settings)
+        return None, open_target(settings, meter=meter)
     return None, None
 
 
-def open_target(settings: Settings, retry: Retry | None = None) -> Salesforce:
-    """A connection to Salesforce; ``retry`` as for the source."""
-    secret = settings.target.client_secret
-    assert secret is not None, "settings.need('target') came first"
-    ca_file = str(settings.target.ca_file) if settings.target.ca_file else None
-    return Salesforce(
-        settings.target.url,
-        settings.target.client_id,
-        secret.get_secret_value(),
-        settings.target.api_version,
-        ca_file,
-        retry=retry,
+def _allowance(settings: Settings, stage: str, worker: str) -> Allowance:
+    kafka, target = settings.kafka, settings.target
+    return Allowance(
+        worker, stage, target.kept, target.look_seconds, kafka.bootstrap, settings.catalogue.calls, Codec()
     )
 
 

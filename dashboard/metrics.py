@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from cutover.ledger.delivery import STATES
 from dashboard.lag import Lag
-from dashboard.status import Status
+from dashboard.status import Calls, Forecast, Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -97,6 +97,36 @@ def _deliveries(status: Status) -> Iterator[Metric]:
     for item in status["rejects"]:
         rejects.add_metric([item["code"], item["stage"]], item["count"])
     yield from (holds, rejects)
+    if status["calls"]:
+        yield from _calls(status["calls"])
+    yield from _forecast(status["forecast"])
     if status["ledger"]["behind"] is not None:
         yield GaugeMetricFamily("carryover_ledger_behind", "Records to be read.", value=status["ledger"]["behind"])
     yield GaugeMetricFamily("carryover_ledger_unreadable", "Records passed over.", value=status["ledger"]["unreadable"])
+
+
+def _calls(calls: Calls) -> Iterator[Metric]:
+    yield GaugeMetricFamily("carryover_api_calls_used", "API calls of the org in 24 hours.", value=calls["used"])
+    yield GaugeMetricFamily("carryover_api_calls_most", "API calls that the org has.", value=calls["most"])
+    if calls["reserve"] is not None and calls["left"] is not None:
+        yield GaugeMetricFamily("carryover_api_calls_reserve", "Kept for the org's users.", value=calls["reserve"])
+        yield GaugeMetricFamily("carryover_api_calls_left", "Left for this cutover now.", value=calls["left"])
+    spent = CounterMetricFamily("carryover_api_calls", "API calls that this cutover has made.", labels=["stage"])
+    waiting = GaugeMetricFamily("carryover_api_calls_waiting", "1: the stage waits for API calls.", labels=["stage"])
+    for stage, count in calls["by"].items():
+        spent.add_metric([stage], count)
+        waiting.add_metric([stage], int(stage in calls["waiting"]))
+    yield from (spent, waiting)
+    yield GaugeMetricFamily(
+        "carryover_storage_full", "1: no room for rows.", value=int(calls["full_since"] is not None)
+    )
+
+
+def _forecast(ahead: Forecast) -> Iterator[Metric]:
+    yield GaugeMetricFamily("carryover_forecast_records", "Deliveries in flight.", value=ahead["records"])
+    yield GaugeMetricFamily("carryover_forecast_api_calls", "Calls that they will take.", value=ahead["calls"])
+    yield GaugeMetricFamily("carryover_forecast_storage_mb", "Storage that they will take.", value=ahead["storage_mb"])
+    if ahead["storage_left_mb"] is not None:
+        yield GaugeMetricFamily("carryover_storage_left_mb", "Data storage left.", value=ahead["storage_left_mb"])
+    if ahead["seconds"] is not None:
+        yield GaugeMetricFamily("carryover_forecast_seconds", "Until they are settled.", value=ahead["seconds"])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from dashboard.status import Status, told
+from dashboard.status import Status, calls_told, forecast_told, told
 
 REFRESH_SECONDS = 2
 SEGMENTS = ("loaded", "deleted", "skipped", "superseded", "held", "rejected", "in_flight")
@@ -60,6 +60,7 @@ def _body(status: Status) -> list[str]:
         _header(status),
         _objects(status),
         _groups(status),
+        *_calls(status),
         _table(
             "Held",
             ("object", "why", "#count", "since"),
@@ -92,6 +93,12 @@ def _body(status: Status) -> list[str]:
     ]
 
 
+def _calls(status: Status) -> list[str]:
+    calls, ahead = status["calls"], status["forecast"]
+    said = [escape(text) for text in (*forecast_told(ahead, calls), *(calls_told(calls) if calls else ()))]
+    return ["<h2>API calls and storage</h2>", *(f"<p>{text}</p>" for text in said)] if said else []
+
+
 def _drifts(status: Status) -> list[str]:
     if not status["drifts"]:
         return []
@@ -115,6 +122,10 @@ def _verdict(status: Status) -> tuple[str, str]:
         return "bad", "source and ledger differ"
     if any(checked["mismatched"] for checked in status["verification"].values()):
         return "bad", "verification found differences"
+    if status["calls"] and status["calls"]["full_since"]:
+        return "bad", "the org's data storage is full"
+    if status["calls"] and "deliver" in status["calls"]["waiting"]:
+        return "warn", "loading waits for API calls"
     waiting = sum(counts["held"] + counts["rejected"] for counts in objects)
     moving = sum(counts["in_flight"] for counts in objects)
     if waiting:

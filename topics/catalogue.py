@@ -62,6 +62,17 @@ COMPACT: Mapping[str, str] = MappingProxyType(
     }
 )
 
+NEWEST: Mapping[str, str] = MappingProxyType(
+    {
+        **COMPACT,
+        # A few records a minute, of which only each key's newest means anything, and no table: compacted soon, so that it is always read in a moment.
+        "delete.retention.ms": str(24 * 3600 * 1000),
+        "min.compaction.lag.ms": "0",
+        "segment.ms": str(3600 * 1000),
+        "segment.bytes": str(MEGABYTE),
+    }
+)
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -141,6 +152,11 @@ class Catalogue:
         return f"{self.prefix}owners"
 
     @property
+    def calls(self) -> str:
+        """Who uses how many of the org's API calls, and may use how many more."""
+        return f"{self.prefix}calls"
+
+    @property
     def images(self) -> str:
         """Rows of others as they were before we wrote them."""
         return f"{self.prefix}images"
@@ -189,7 +205,7 @@ class Catalogue:
         """Topics that the ledger reads from their start."""
         changes = (self.vp(name) for name in self.targets)
         journals = (self.bulk(name) for name in self.sobjects)
-        return (*changes, self.audit, self.images, self.rejects, *journals, self.control)
+        return (*changes, self.audit, self.images, self.rejects, *journals, self.control, self.calls)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -233,6 +249,15 @@ class Catalogue:
         for sobject in self.sobjects:
             yield self._compact(self.bulk(sobject), "batch and page", ("batch", "batch_rows"), "load", "ledger")
         yield self._compact(self.owners, reference, ("owner",), "owners", "verify")
+        yield Topic(
+            self.calls,
+            "worker, `lease:` and worker, or `org`",
+            ("spending", "lease", "org_limits"),
+            self.partitions,
+            self._configs(NEWEST, DERIVED_BYTES),
+            ("load", "verify", "control"),
+            ("load", "verify", "control", "ledger"),
+        )
         for name in (*STATES, *(f"rows.{sobject}" for sobject in self.sobjects)):
             yield self._compact(self.state(name), "key in the table", (), "state", "state")
 

@@ -311,3 +311,44 @@ class Drift(TypedDict):
     now: str
     paused: bool
     at: int
+
+
+class Spending(TypedDict):
+    """`spending`: what a worker has used of the org's API calls, and how many more it asks for."""
+
+    worker: str
+    stage: str
+    ask: str
+    spent: int
+    wants: int
+    used: int | None
+    most: int | None
+    waiting_since: int | None
+    storage_since: int | None
+    at: int
+
+
+class Lease(TypedDict):
+    """`lease`: calls that control lets a worker make: until it has made ``upto`` ever, or so many seconds after it asked."""
+
+    worker: str
+    ask: str
+    upto: int
+    seconds: float
+    workers: int
+    at: int
+
+
+class OrgLimits(TypedDict):
+    """`org_limits`: what the org said of its calls and its storage; storage in MB, None when it did not say."""
+
+    used: int
+    most: int
+    reserve: int
+    line: int
+    spent: int
+    short_since: int | None
+    again_at: int
+    storage_mb: int | None
+    storage_left_mb: int | None
+    at: int

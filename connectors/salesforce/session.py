@@ -6,9 +6,9 @@ are built on it. Source of fact: REST API Developer Guide v66.
 
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import httpx
 import orjson
@@ -20,10 +20,30 @@ from connectors.salesforce import soql
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.refusals import refusal
 
-__all__ = ["Salesforce"]
+__all__ = ["Meter", "Salesforce"]
 
 _SERVICE: Final = "Salesforce"
 _USAGE: Final = re.compile(r"api-usage=(\d+)/(\d+)")
+
+
+class Meter(Protocol):
+    """Who says when a call may be made."""
+
+    def call(self) -> AbstractAsyncContextManager[None]:
+        """One call: entered, however long that takes, before it is sent; left when its answer has begun."""
+
+    def heard(self, used: int, most: int) -> None:
+        """An answer has told the calls that the whole org has used in the last 24 hours, and how many it has."""
+
+
+class _Unmetered:
+    """Calls as they come."""
+
+    def call(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    def heard(self, used: int, most: int) -> None:
+        pass
 
 
 class _Call(NamedTuple):
@@ -49,6 +69,7 @@ class Salesforce:
         timeout: Seconds to wait for a connection, and for each part of an answer.
         retry: When to try a read again.
         transport: Another way to the server, for tests of broken ones.
+        meter: Asked before each request that Salesforce counts; without one they are made as they come.
 
     Attributes:
         api_calls: Requests sent by this object that Salesforce counts, retries included.
@@ -67,7 +88,9 @@ class Salesforce:
         *,
         retry: Retry | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        meter: Meter | None = None,
     ) -> None:
+        self._meter: Meter = meter or _Unmetered()
         self.api_calls = 0
         self.api_used: int | None = None
         self.api_max: int | None = None
@@ -188,9 +211,10 @@ class Salesforce:
         for last in (False, True):
             token = await self._tokens.current()
             request = self._build(token, _Call("GET", path, None, None, {}, what))
-            response = await exchange(self._client, _SERVICE, request, stream=True)
-            stack.push_async_callback(response.aclose)
-            self._count(response)
+            async with self._meter.call():
+                response = await exchange(self._client, _SERVICE, request, stream=True)
+                stack.push_async_callback(response.aclose)
+                self._count(response)
             if response.is_success:
                 return response
             with translated(_SERVICE):
@@ -286,8 +310,9 @@ class Salesforce:
         return self._client.build_request(call.method, whole, content=call.content, headers=sent)
 
     async def _send(self, token: str, call: "_Call") -> httpx.Response:
-        response = await exchange(self._client, _SERVICE, self._build(token, call))
-        self._count(response)
+        async with self._meter.call():
+            response = await exchange(self._client, _SERVICE, self._build(token, call))
+            self._count(response)
         return response
 
     def _count(self, response: httpx.Response) -> None:
@@ -295,3 +320,4 @@ class Salesforce:
         usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
         if usage is not None:
             self.api_used, self.api_max = int(usage[1]), int(usage[2])
+            self._meter.heard(self.api_used, self.api_max)

@@ -19,7 +19,7 @@ from cutover.outcome import Failed
 from cutover.settings import Settings, load
 from cutover.status import gather
 from dashboard.lag import Lag, measure
-from dashboard.status import Status, told
+from dashboard.status import Status, calls_told, forecast_told, told
 from topics.broker import KafkaUnreachable, open_broker
 
 url = click.option(
@@ -40,7 +40,7 @@ def status(config: Path | None, as_json: bool, url: str | None) -> None:
     else:
         settings = load(config)
         with Reader(settings.ledger) as reader:
-            found = gather(reader, settings.cutover.id, lag=_lag(settings))
+            found = gather(reader, settings, lag=_lag(settings))
     if as_json:
         options.print_json(found)
         return
@@ -158,6 +158,10 @@ def _print_status(found: Status) -> None:
         options.print_table("\nStages", {"group": "group", "members": "processes", "lag": "records behind"}, groups, "")
     for drift in found.get("drifts", []):
         click.echo(f"\nSource schema: {told(drift)} (since {_time(drift['at'])})")
+    calls = found.get("calls")
+    said = [*forecast_told(found["forecast"], calls), *(calls_told(calls) if calls else ())]
+    if said:
+        click.echo("\n" + "\n".join(said))
     if found["holds"]:
         options.print_table("\nHeld", {"object": "object", "code": "why", "count": "records"}, found["holds"], "")
     if found["rejects"]:

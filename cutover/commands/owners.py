@@ -14,7 +14,7 @@ from cutover.chosen_map import read_map
 from cutover.commands import options
 from cutover.ledger.read import Reader
 from cutover.settings import Settings, load
-from cutover.worker import open_target
+from cutover.target import open_target
 from topics.codec import Codec
 
 

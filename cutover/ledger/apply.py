@@ -24,6 +24,15 @@ Batch = Mapping[TopicPartition, Sequence[ConsumerRecord[bytes, bytes]]]
 ASKED_AT_ONCE = 10_000
 """References in one query; SQLite takes 32,766 parameters."""
 
+COUNTED = {
+    "spending": ("worker", "stage", "spent", "used", "most", "waiting_since", "storage_since", "at"),
+    "org_limits": (
+        *("used", "most", "reserve", "line", "spent", "short_since", "again_at"),
+        *("storage_mb", "storage_left_mb", "at"),
+    ),
+}
+"""Messages about API calls, and their fields that are kept in the table of that name."""
+
 PROGRESS_KEPT_MS = 3_600_000
 ERROR_HEADER = "__connect.errors."
 """Kafka Connect's names for where a reject came from: `topic`, `partition`, `offset`."""
@@ -48,6 +57,7 @@ class Writer:
             catalogue.rejects: self._reject,
             catalogue.control: self._control,
             catalogue.images: self._image,
+            catalogue.calls: self._calls,
             **{catalogue.bulk(name): self._journal for name in catalogue.sobjects},
         }
         self._touched: dict[tuple[str, str], Delivery] = {}
@@ -237,6 +247,21 @@ class Writer:
                     *(value["reference"], value["row_id"], part.topic, part.partition, record.offset),
                     value["at"],
                 ),
+            )
+
+    def _calls(self, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
+        """Who has used how many API calls, and how the org stands; only the newest of each."""
+        if (value := self._decode(part, record)) is None:
+            return
+        name = self._codec.message(record.value or b"")
+        if name in COUNTED:
+            columns = COUNTED[name]
+            marks = ", ".join("?" * len(columns))
+            names = ", ".join(columns)
+            key = "1, " if name == "org_limits" else ""
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO {name} ({'id, ' if key else ''}{names}) VALUES ({key}{marks})",  # noqa: S608 - names are ours
+                [value[column] for column in columns],
             )
 
     def _drift(self, value: Mapping[str, Any]) -> None:

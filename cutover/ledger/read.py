@@ -311,6 +311,15 @@ class Reader:
         ):
             yield dict(row)
 
+    def org_limits(self) -> Row | None:
+        """What the org said last of its calls and storage, as in the message `org_limits`; None before control has asked."""
+        rows = self._rows("SELECT * FROM org_limits")
+        return rows[0] if rows else None
+
+    def spending(self) -> list[Row]:
+        """What each worker has said last: `worker stage spent used most waiting_since storage_since at`."""
+        return self._rows("SELECT * FROM spending ORDER BY stage, worker")
+
     def phase(self) -> Row | None:
         """The newest transition: `phase run map_hash by at detail`; None before the first."""
         rows = self._rows(

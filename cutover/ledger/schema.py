@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised with every change of the tables; kept in `PRAGMA user_version`."""
 
 TABLES = """
@@ -64,6 +64,14 @@ CREATE TABLE transitions (
 CREATE TABLE drifts (
     object TEXT, field TEXT, resource TEXT, what TEXT, was TEXT, now TEXT, paused INTEGER, at INTEGER, PRIMARY KEY (object, field)
 ) WITHOUT ROWID;
+
+CREATE TABLE spending (
+    worker TEXT PRIMARY KEY, stage TEXT, spent INTEGER, used INTEGER, most INTEGER, waiting_since INTEGER, storage_since INTEGER, at INTEGER
+) WITHOUT ROWID;
+CREATE TABLE org_limits (
+    id INTEGER PRIMARY KEY CHECK (id = 1), used INTEGER, most INTEGER, reserve INTEGER, line INTEGER, spent INTEGER, short_since INTEGER,
+    again_at INTEGER, storage_mb INTEGER, storage_left_mb INTEGER, at INTEGER
+);
 
 CREATE TABLE unreadable (topic TEXT, "partition" INTEGER, "offset" INTEGER, code TEXT, PRIMARY KEY (topic, "partition", "offset")) WITHOUT ROWID;
 

@@ -25,7 +25,7 @@ from cutover.rollback.values import Written
 from cutover.rollback.verdict import Report
 from cutover.rollback.walk import Walk
 from cutover.settings import Settings
-from cutover.worker import open_target
+from cutover.target import open_target
 from mapping.rules import MapDocument
 from topics.catalogue import DERIVED_BYTES
 from topics.codec import Codec

@@ -13,7 +13,7 @@ from cutover.ledger.delivery import STATES
 from dashboard import metrics, page
 from dashboard.lag import Group, Lag, summary
 from dashboard.server import application
-from dashboard.status import Status
+from dashboard.status import Calls, Forecast, Status
 
 PART = TopicPartition("sf.Contact", 0)
 LAG = Lag(
@@ -25,6 +25,28 @@ LAG = Lag(
     groups={"deliver": Group(3, {PART: 40}, {PART: 10})},
 )
 COUNTS = {**dict.fromkeys(STATES, 1), "source": 7, "present": 1, "unsourced": 0, "census": None, "conserved": True}
+
+CALLS: Calls = {
+    "at": 1,
+    "used": 900,
+    "most": 15_000,
+    "reserve": 3_000,
+    "left": 11_068,
+    "by": {"deliver": 700, "verify": 40, "control": 9},
+    "waiting": {},
+    "full_since": None,
+    "again_at": None,
+}
+AHEAD: Forecast = {
+    "records": 9_000,
+    "calls": 120,
+    "calls_left": 11_068,
+    "calls_fit": True,
+    "seconds": 90,
+    "storage_mb": 18,
+    "storage_left_mb": 500,
+    "storage_fits": True,
+}
 
 
 def _status(**changed: Any) -> Status:
@@ -41,6 +63,8 @@ def _status(**changed: Any) -> Status:
         "mismatches": [],
         "batches": [],
         "groups": summary(LAG),
+        "calls": CALLS,
+        "forecast": AHEAD,
         "ledger": {"behind": 4, "unreadable": 0},
     }
     return {**status, **changed}  # type: ignore[typeddict-item]
@@ -156,3 +180,45 @@ async def test_the_server_answers_and_refuses_in_sentences() -> None:
         assert (await client.get("/healthz")).status == 503
         assert (await client.get("/api/status")).status == 503
         assert "Kafka does not answer." in await (await client.get("/")).text()
+
+
+def test_the_page_says_who_waits_for_api_calls_since_when_and_when_it_is_tried_again() -> None:
+    html = page.render(_status())
+    assert "900 were used in the last 24 hours, 3,000 are kept for its users, 11,068 are left for this cutover" in html
+    assert "control 9, deliver 700, verify 40" in html
+    html = page.render(_status(calls={**CALLS, "left": 0, "waiting": {"deliver": 0}, "again_at": 60_000}))
+    assert "loading waits for API calls" in html
+    assert "waiting: loading (since 1970-01-01 00:00:00 UTC)" in html
+    assert "asked again at 1970-01-01 00:01:00 UTC" in html
+
+
+def test_metrics_tell_the_calls_and_who_waits_for_them() -> None:
+    text = metrics.render(_status(calls={**CALLS, "waiting": {"verify": 0}}), LAG).decode()
+    found = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert found["carryover_api_calls_used",] == 900
+    assert found["carryover_api_calls_reserve",] == 3_000
+    assert found["carryover_api_calls_total", "deliver"] == 700
+    assert found["carryover_api_calls_waiting", "verify"] == 1
+    assert found["carryover_api_calls_waiting", "deliver"] == 0
+    assert found["carryover_forecast_api_calls",] == 120
+    assert found["carryover_storage_left_mb",] == 500
+    assert found["carryover_storage_full",] == 0
+
+
+def test_the_page_says_what_is_to_come_and_what_to_do_when_it_does_not_fit() -> None:
+    html = page.render(_status())
+    assert (
+        "To come: 9,000 records, at this rate for 90 s; about 120 API calls and 18 MB of data storage of 500 MB left"
+        in html
+    )
+    short: dict[str, Any] = {"storage_mb": 900, "storage_fits": False, "calls": 20_000, "calls_fit": False}
+    html = page.render(_status(forecast={**AHEAD, **short}))
+    assert "need 900 MB of data storage, and the org has 500 MB left: free some or buy more" in html
+    assert "about 20,000 API calls, and 11,068 are left for this cutover now: it will wait" in html
+    html = page.render(_status(calls={**CALLS, "full_since": 60_000}))
+    assert "the org&#x27;s data storage is full" in html
+    assert "full (since 1970-01-01 00:01:00 UTC): loading waits" in html

@@ -101,6 +101,10 @@ class Pipeline:
         """Starts the worker of a stage; it logs to a file of that name."""
         return self._run(stage, ["worker", "--stage", stage], environment)
 
+    def start_another(self, stage: str) -> subprocess.Popen[str]:
+        """Starts a second worker of a stage, called e.g. ``deliver-2``."""
+        return self._run(f"{stage}-2", ["worker", "--stage", stage], {})
+
     async def start_control(self) -> None:
         """Starts the control process and waits for its address."""
         process = self._run("control", ["control", "--json"], {}, stdout=subprocess.PIPE)
@@ -150,6 +154,14 @@ class Pipeline:
     async def end(self, name: str) -> int:
         self.processes[name].send_signal(signal.SIGTERM)
         return await self.ended(name)
+
+    async def murder(self, name: str) -> None:
+        """SIGKILL to one process, which is forgotten: another one may be started under its name."""
+        process = self.processes.pop(name)
+        process.kill()
+        await asyncio.to_thread(process.wait)
+        if process.stdout is not None:
+            process.stdout.close()
 
     def kill(self) -> None:
         """Ends everything that still runs, and shows what it said last."""

@@ -129,6 +129,14 @@ class Org:
     def clear_faults(self) -> None:
         self.http.delete("/faults").raise_for_status()
 
+    def calls_a_day(self, most: int) -> None:
+        """Gives the org so many API calls for 24 hours."""
+        self.http.post("/settings", json={"api_calls": most}).raise_for_status()
+
+    def calls(self) -> int:
+        """API calls that the org has counted."""
+        return int(self.http.get("/stats").raise_for_status().json()["api_calls_total"])
+
     def expire_sessions(self) -> None:
         self.http.post("/sessions/expire").raise_for_status()
 

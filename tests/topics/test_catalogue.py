@@ -9,7 +9,7 @@ from topics.catalogue import Catalogue
 def test_all_topics_have_the_prefix_and_one_partition_count() -> None:
     catalogue = Catalogue("acme.", partitions=6)
     names = [topic.name for topic in catalogue.topics]
-    assert len(set(names)) == len(names) == 32
+    assert len(set(names)) == len(names) == 33
     assert all(name.startswith("acme.") for name in (*names, *catalogue.groups))
     assert {topic.partitions for topic in catalogue.topics} == {6}
     assert {name for group in catalogue.sources.values() for name in group} < set(names)
@@ -18,7 +18,7 @@ def test_all_topics_have_the_prefix_and_one_partition_count() -> None:
 
 def test_state_and_journals_are_compacted_and_everything_else_is_kept() -> None:
     for topic in Catalogue().topics:
-        compacted = topic.name.startswith(("state.", "bulk.", "owners"))
+        compacted = topic.name.startswith(("state.", "bulk.", "owners", "calls"))
         assert topic.configs["cleanup.policy"] == ("compact" if compacted else "delete")
         assert topic.configs["retention.ms"] == "-1"
 
