@@ -100,6 +100,10 @@ class Adoption:
             held += await self._match(self._rule(object_), members, touch)
         return held
 
+    def only_by_id(self, object_: str) -> bool:
+        """Whether rows of an object are recognised by our external id alone."""
+        return not self._rule(object_).forms
+
     def _rule(self, object_: str) -> MatchRule:
         return self._rules.get(object_) or MatchRule({}, "", [self._external_id])
 

@@ -53,8 +53,7 @@ _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
 _WINDOW: Final = 2000  # records of each partition
 _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
 # While a batch flies the next one begins to gather. Rows that wait are most of what the process holds.
-_DELIVER_BATCH: Final = 2000
-_DELIVER_WINDOW: Final = 3000
+_DELIVER_AHEAD: Final = 1000
 _EXCUSE_SECONDS: Final = 5.0
 
 
@@ -268,14 +267,17 @@ def deliver(
             external_id=external_id,
             parents=parents,
             sort_by=[name for rule in objects.values() for name, column in rule.columns.items() if column.parent],
-            batch_rows=min(setup.batch_rows, _DELIVER_BATCH),
+            batch_rows=setup.batch_rows,
             bulk_from_rows=setup.bulk_from_rows,
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
             finishing=gate.finishing,
             room=allowance.room,
+            unique=_unique(describes[sobject], external_id),
         )
-    app = parts.app(window_records=_DELIVER_WINDOW, order=[names.sf(OWNER), *(names.sf(name) for name in loads)])
+    app = parts.app(
+        window_records=setup.batch_rows + _DELIVER_AHEAD, order=[names.sf(OWNER), *(names.sf(name) for name in loads)]
+    )
     _register(app, "owners", owners, names.sf(OWNER))
     _background(app, owners.tick)
     for sobject, load in loads.items():
@@ -308,6 +310,10 @@ async def described(salesforce: Salesforce, document: MapDocument) -> dict[str, 
         with contextlib.suppress(NotFound):
             found[name] = await salesforce.describe(name)
     return found
+
+
+def _unique(describe: Mapping[str, Any], column: str) -> bool:
+    return any(field["name"] == column and field.get("unique") for field in describe["fields"])
 
 
 def _written(setup: Setup) -> list[str]:

@@ -16,7 +16,7 @@ from agents.rowstate import Origin
 COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
 
-Operation: TypeAlias = Literal["upsert", "update", "delete"]
+Operation: TypeAlias = Literal["upsert", "insert", "update", "delete"]
 
 
 @dataclass(frozen=True)

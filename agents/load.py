@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 from agents.adoption import GONE, Adoption
 from agents.contact_step import ContactStep
+from agents.inserting import Inserting
 from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
@@ -61,6 +62,7 @@ class Load:
         bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
         idle_seconds: how long a row waits for company.
         gate: whether writing is allowed.
+        unique: whether the org refuses a second row with our external id, so that new rows may be inserted without a look.
         room: whether the org has room for rows; shared by all objects.
         finishing: whether, when it is not, batches of a former owner may still be finished.
     """
@@ -86,8 +88,10 @@ class Load:
         gate: Callable[[], bool],
         finishing: Callable[[], bool],
         room: Room | None = None,
+        unique: bool = False,
     ) -> None:
         self._room = room or Room()
+        self._inserting = Inserting(adoption, bulk_from_rows, unique=unique)
         self._outputs = outputs
         self._rows = rows
         self._journal = journal
@@ -298,7 +302,10 @@ class Load:
     async def _fly(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
         members, lost = await self._loss.find(members, touch)
-        members, held = await self._decide_origins(lane, members, touch)
+        for item, state in members:
+            self._believe(item, state, lane.recalled.get(item.key))
+        fresh = self._inserting.choose([item for item, _ in members]) if operation == "upsert" else set()
+        members, held = await self._decide_origins(members, touch)
         members, nothing = await self._find_ends(members, touch)
         # Whatever was to be done to somebody else's row, it is done by its id; and it is never deleted.
         theirs = [member for member in members if member[0].target is not None]
@@ -320,9 +327,11 @@ class Load:
         if aside := lost + held + [(Result(item), state) for item, state in (*nothing, *kept)]:
             lane.batches += 1  # they leave the air in a settlement of their own
             await self._settlement.settle(assignment, lane, aside, None)
-        if theirs:
-            lane.batches += 1
-        await self._send(assignment, lane, operation, ours)
+        new = [member for member in ours if member[0].key in fresh]
+        lane.batches += bool(theirs) + bool(new)
+        await self._send(assignment, lane, operation, [member for member in ours if member[0].key not in fresh])
+        if new:
+            await self._send(assignment, lane, "insert", new)
         if theirs:
             await self._send(assignment, lane, "update", theirs)
 
@@ -342,6 +351,8 @@ class Load:
             results = await self._sending.by_collections(rows, operation, touch)
         await self._loss.sort_out(results, dict(members), touch)
         self._room.note(results)
+        if operation == "insert":
+            self._inserting.note_inserted(results)
         assignment.check()
         if failpoint.ARMED:
             failpoint.hit("batch-sent")
@@ -353,19 +364,16 @@ class Load:
         await self._settlement.settle(assignment, lane, settled, batch)
 
     async def _decide_origins(
-        self, lane: Lane, members: Sequence[Member], touch: Callable[[], None]
+        self, members: Sequence[Member], touch: Callable[[], None]
     ) -> tuple[list[Member], list[tuple[Result, RowState]]]:
         """Decides where each row comes from, before the first send, and keeps the rows of somebody else as they are.
 
         Returns:
             The members that may be sent, and the results of those that may not.
         """
-        unknown = []
-        for item, state in members:
-            self._believe(item, state, lane.recalled.get(item.key))
-            if item.origin is None:
-                unknown.append(item)
+        unknown = [item for item, _ in members if item.origin is None]
         held = await self._adoption.decide(unknown, touch)
+        self._inserting.note_looked(unknown)
         held += await self._adoption.keep([item for item in unknown if item.target is not None], touch)
         if failpoint.ARMED:
             failpoint.hit("images-durable")
@@ -447,6 +455,7 @@ class Load:
     def _batch(self, lane: Lane, operation: Operation, members: Sequence[Member]) -> Batch:
         together = not any(item.by_collections or item.attempts for item, _ in members)
         bulk = together and operation != "delete" and len(members) >= self._bulk_from_rows
+        bulk = bulk or (operation == "insert" and bool(members))  # what it has done can be read from its job only
         return {
             "id": f"{lane.partition:03d}-{time.time_ns():x}-{os.getpid():x}-{next(self._numbers):x}",
             "sobject": self._sending.sobject,

@@ -30,11 +30,12 @@ async def recall(
     """
     entries = journal.unfinished(journal.table.partition(lane.partition))
     for entry in entries:
-        batch, written = entry.batch, {}
+        batch, written, told = entry.batch, {}, True
         job = batch["job_id"]
         if job is not None:
             await sending.abort_if_open(job, touch)
-            written = await sending.results(await sending.wait(job, touch), touch)
+            info = await sending.wait(job, touch)
+            written, told = await sending.results(info, touch), info is not None
         assignment.check()
         known = rows.partition(lane.partition)
         for row in entry.rows:
@@ -42,6 +43,8 @@ async def recall(
                 continue  # settled; it may have been committed, and then does not come again
             found, origin = written.get(row["reference"]), Origin(row["origin"])
             sf_id = found.sf_id if found is not None and found.error is None else None
+            if batch["operation"] == "insert" and told and sf_id is None:
+                continue  # not made: without a job nothing was sent, and a job's results name all that it has made
             lane.recalled[row["reference"], row["facet"]] = Recalled(
                 batch["id"],
                 row["version"],

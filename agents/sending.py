@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, cast
@@ -32,6 +33,11 @@ _T = TypeVar("_T")
 _PAUSE_FIRST: Final = 0.5
 _PAUSE_MOST: Final = 30.0
 _PAUSE_QUOTA: Final = 60.0
+_LOOK_FIRST: Final = 0.2
+_LOOK_EARLIER: Final = 0.9
+_LOOK_LATER: Final = 0.3
+_LOOK_MOST: Final = 10.0
+"""When a job is looked at: after so much of the time that the last one took, then after so much of the time that it has taken; never after longer."""
 _SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS"})
 
 
@@ -99,6 +105,7 @@ class Sending:
         self.create_only = frozenset(create_only)
         self._journal = journal
         self._user: str | None = None
+        self._job_seconds = 0.0
         self.collections = Collections(salesforce)
         self.bulk = Bulk(salesforce)
 
@@ -298,29 +305,37 @@ class Sending:
 
     async def wait(self, job: str, touch: Callable[[], None]) -> JobInfo | None:
         """Waits until a closed job is done; None when Salesforce no longer knows it."""
-        pause = 0.1
+        began = time.monotonic()
+        pause = max(_LOOK_FIRST, min(_LOOK_EARLIER * self._job_seconds, _LOOK_MOST))
         while True:
-            info = await self.info(job, touch)
-            if info is None or info.done:
-                return info
+            # A job has never finished in the moment in which it was closed; it takes about as long as the one before. Each look is a call.
             touch()
             await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 5.0)
+            info = await self.info(job, touch)
+            if info is None or info.done:
+                self._job_seconds = time.monotonic() - began
+                return info
+            pause = max(_LOOK_FIRST, min((time.monotonic() - began) * _LOOK_LATER, _LOOK_MOST))
 
     async def results(self, info: JobInfo | None, touch: Callable[[], None]) -> dict[str, Written]:
         """The rows that a done job has written or refused, by reference; about others, and of no job at all, it says nothing."""
         if info is None or (info.state == "Aborted" and not info.processed):
             return {}  # aborted before its upload it has no results to ask for
-        job = info.id
+        job, whole = info.id, info.state == "JobComplete" and info.processed is not None
+        # What a whole job says of its numbers saves asking for a list that is empty; each list is a call.
+        some_failed = not whole or info.failed != 0
+        some_landed = not whole or info.failed != info.processed
 
         async def read() -> dict[str, Written]:
             found: dict[str, Written] = {}
-            async for landed in self.bulk.successful(job):
-                found[landed.columns.get(self._external_id, "")] = Written(landed.id, landed.created, None)
-            async for failed in self.bulk.failed(job):
-                found[failed.columns.get(self._external_id, "")] = Written(
-                    failed.id or None, created=False, error=failed.error
-                )
+            if some_landed:
+                async for landed in self.bulk.successful(job):
+                    found[landed.columns.get(self._external_id, "")] = Written(landed.id, landed.created, None)
+            if some_failed:
+                async for failed in self.bulk.failed(job):
+                    found[failed.columns.get(self._external_id, "")] = Written(
+                        failed.id or None, created=False, error=failed.error
+                    )
             return found
 
         return await self.insist(read, touch)

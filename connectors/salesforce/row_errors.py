@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Handling", "RowError", "handling", "parse_bulk_error", "row_error"]
+__all__ = ["DUPLICATE", "Handling", "RowError", "handling", "parse_bulk_error", "row_error"]
 
 
 class Handling(StrEnum):
@@ -62,6 +62,7 @@ _BY_CODE: Final = {
     "STORAGE_LIMIT_EXCEEDED": Handling.STORAGE,
     "DUPLICATES_DETECTED": Handling.REJECT,
 }
+DUPLICATE: Final = "DUPLICATE_VALUE"
 _LOST: Final = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND"})
 _TEMPLATES: Final = {
     "REQUIRED_FIELD_MISSING": "Required fields are missing",
@@ -103,7 +104,7 @@ def handling(error: RowError, external_id: str, *, by_id: bool = True) -> Handli
     known = _BY_CODE.get(error.code.upper())
     if known is not None:
         return known
-    if error.code == "DUPLICATE_VALUE":
+    if error.code == DUPLICATE:
         own = external_id.casefold() in {field.casefold() for field in error.fields}
         return Handling.DUPLICATE_OWN_ID if own or "external id" in error.message else Handling.REJECT
     if error.code in _LOST:
@@ -132,7 +133,7 @@ def row_error(code: str, fields: Iterable[str], message: str, values: Iterable[A
         longest = _MAX_LENGTH.search(message)
         suffix = f" (max length={longest[1]})" if longest else ""
         return RowError(code, names, f"data value too large{suffix}")
-    if code == "DUPLICATE_VALUE":
+    if code == DUPLICATE:
         return RowError(code, *_duplicate(names, message))
     return RowError(code, names, _masked(message, values))
 
