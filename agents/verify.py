@@ -9,14 +9,15 @@ Not caught: a record that never reached ``vp.*`` (the census finds that), and wh
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
+
+from aiokafka.errors import KafkaError
 
 from agents.item import Ticket
 from agents.outputs import Outputs, check_of, row_of
@@ -31,12 +32,15 @@ from topics.codec import Undecodable
 from topics.messages import Change, Operation, Outcome, Position, Ready, RowMember
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
+from transport.publisher import PublishFailed
 
 log = logging.getLogger(__name__)
 
 STAGE: Final = "verify"
 _AGAIN_SECONDS: Final = (0.5, 1.5, 3.0, 5.0)
 _TICK_SECONDS: Final = 0.2
+_COMPANY_SECONDS: Final = 0.5
+_COMPANY_MOST_SECONDS: Final = 5.0
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _CACHE: Final = 50_000
 
@@ -51,6 +55,12 @@ class Check:
     tries: int = 0
     due: float = 0.0
     overtaken: bool = False
+    settled: bool = False
+
+    def settle(self) -> None:
+        """Nothing more is to be done for it."""
+        self.settled = True
+        self.ticket.settle()
 
 
 class Lookup(NamedTuple):
@@ -98,9 +108,11 @@ class Verify:
         self._references: dict[str, str] = {}
         self._again: dict[str, Check] = {}
         self._read_again: dict[str, Check] = {}
+        self._came = 0.0
+        self._referred_to = {lookup.sobject for found in lookups.values() for lookup in found}
 
     async def handle(self, chunk: Chunk) -> None:
-        """Verifies the newest landing of each row in the chunk."""
+        """Takes in the newest landing of each row in the chunk; it is verified together with those of other chunks."""
         landed: dict[str, Operation] = {}
         for record in chunk.records:
             try:
@@ -117,7 +129,8 @@ class Verify:
         checks = [Check(operation, chunk, ticket) for operation in landed.values()]
         for _ in checks:
             ticket.take()
-        await self._verify(checks)
+        for check in checks:
+            self._gather(check)
         ticket.settle()
 
     def _knows(self, object_: str) -> bool:
@@ -132,28 +145,63 @@ class Verify:
         landed.pop(own, None)
         waiting = self._again.pop(own, None)
         if waiting is not None:
-            waiting.ticket.settle()
+            waiting.settle()
         reading = self._read_again.pop(own, None)
         if reading is not None:
             reading.overtaken = True
 
+    def _gather(self, check: Check) -> None:
+        """Lets a landing wait for others: one call reads many rows."""
+        now = time.monotonic()
+        check.due = now + _COMPANY_MOST_SECONDS
+        self._again[check.operation["reference"]] = check
+        self._came = now
+
+    def _due(self, now: float) -> list[Check]:
+        """Checks whose time has come: they fill a call, no other has come for a moment, or they have waited long."""
+        idle = now - self._came >= _COMPANY_SECONDS
+        new = Counter(check.operation["object"] for check in self._again.values() if not check.tries)
+        full = {object_ for object_, count in new.items() if idle or count >= MOST_IDS}
+        return [
+            check
+            for check in self._again.values()
+            if check.due <= now or (not check.tries and check.operation["object"] in full)
+        ]
+
     async def tick(self) -> None:
-        """Reads rows that differed again, when their time has come; runs until cancelled."""
+        """Reads landings when there are enough of them, and rows that differed again when their time has come; runs until cancelled."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             now = time.monotonic()
             for own, check in list(self._again.items()):
                 if not check.chunk.live:
                     del self._again[own]
-            due = [check for check in self._again.values() if check.due <= now]
+            due = self._due(now)
             if due:
                 self._read_again = {check.operation["reference"]: check for check in due}
                 for check in due:
                     del self._again[check.operation["reference"]]
                     check.chunk.assignment.touch(check.chunk.tp)
-                with contextlib.suppress(StaleAssignment):
-                    await self._verify(due)
+                await self._verify_some(due)
                 self._read_again = {}
+
+    async def _verify_some(self, checks: list[Check]) -> None:
+        """Verifies; a landing that raises is found by halves and stays unverified, the others don't."""
+        put_off = set(map(id, self._again.values()))
+        checks = [check for check in checks if check.chunk.live and not check.settled and id(check) not in put_off]
+        try:
+            await self._verify(checks)
+        except StaleAssignment:
+            return
+        except (PublishFailed, KafkaError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - unknown: as if the record had come alone
+            if len(checks) == 1:
+                await self.quarantine(checks[0].chunk, exc)
+                checks[0].settle()
+                return
+            for half in (checks[: len(checks) // 2], checks[len(checks) // 2 :]):
+                await self._verify_some(half)
 
     async def _verify(self, checks: list[Check]) -> None:
         by_object: dict[str, list[Check]] = defaultdict(list)
@@ -175,13 +223,14 @@ class Verify:
         rows = await insist(
             chunk, "verification is", partial(self._collections.retrieve, sobject, ids, list(comparison.columns))
         )
+        self._remember(comparison.columns[0], sobject, ids, rows)
         for lookup in self._lookups.get(object_, ()):
             await self._learn(
                 chunk, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
             )
         for check, row in zip(checks, rows, strict=True):
             if check.overtaken:  # while it was read; what is newer is checked by itself
-                check.ticket.settle()
+                check.settle()
                 continue
             change = self._change(cast("Position", check.operation["source"]), records)
             columns: list[str] = []
@@ -196,7 +245,7 @@ class Verify:
                 await self._outputs.ready(check_of(_row_of(check.operation)))
             if change is not None:
                 await self._note(check.operation, comparison.count, columns)
-            check.ticket.settle()
+            check.settle()
 
     def _differing(
         self,
@@ -226,10 +275,10 @@ class Verify:
         own = check.operation["reference"]
         waiting = self._again.get(own)
         if waiting is not None and waiting.operation["version"] > check.operation["version"]:
-            check.ticket.settle()
+            check.settle()
             return
         if waiting is not None:
-            waiting.ticket.settle()
+            waiting.settle()
         check.due = time.monotonic() + _AGAIN_SECONDS[check.tries]
         check.tries += 1
         self._again[own] = check
@@ -257,6 +306,18 @@ class Verify:
             )
             values = str(self._values.get(member["object"], 0))
             await self._outputs.audit(what, part, outcome, row_id=operation["row_id"], detail=values, columns=columns)
+
+    def _remember(
+        self, column: str, sobject: str, ids: Sequence[str], rows: Sequence[Mapping[str, Any] | None]
+    ) -> None:
+        """A row that was just read tells its own reference, which rows that refer to it need: nobody has to ask for it again."""
+        if sobject in self._referred_to:
+            found = {
+                one: row[column] for one, row in zip(ids, rows, strict=True) if row is not None and row.get(column)
+            }
+            if len(self._references) + len(found) > _CACHE:
+                self._references.clear()
+            self._references |= found
 
     async def _learn(self, chunk: Chunk, lookup: Lookup, ids: set[str]) -> None:
         """Asks the org which of our references the given rows carry."""
