@@ -154,7 +154,7 @@ class Allowance:
         if since < _ASK_LEAST_SECONDS:
             return False
         news = self._told != (self.waiting, self.room.since is not None)
-        return news or since >= _ASK_SECONDS or (self._purse.low() and not self._purse.unanswered(now))
+        return news or since >= _ASK_SECONDS or (self._purse.low() and not self._purse.pending)
 
     async def _ask(self, publisher: Publisher) -> None:
         now, at, purse = time.monotonic(), int(time.time() * 1000), self._purse

@@ -60,6 +60,7 @@ class Purse:
         self._workers = 0
         self._asked: tuple[str, float] | None = None
         self._answered = ""
+        self._silent_since = 0.0
         self._owed: dict[str, _Owed] = {}
         self._paced = (0.0, 0)
         self._wants = _LEAST_WANTED
@@ -75,12 +76,10 @@ class Purse:
         """Whether a call may be made."""
         if now < self._ends and self.spent < self._upto:
             return True
-        if self._asked is not None:
-            silent = self._answered != self._asked[0]
-            if silent and now - self._asked[1] < ANSWER_SECONDS:
-                return False  # the answer is on its way
-            if not silent and now < self._ends:
-                return False  # the answer was: no more
+        if self.pending and now - self._silent_since < ANSWER_SECONDS:
+            return False  # the answer is on its way
+        if self._asked is not None and not self.pending and now < self._ends:
+            return False  # the answer was: no more
         return self._may_by_header(now)
 
     def _may_by_header(self, now: float) -> bool:
@@ -115,12 +114,15 @@ class Purse:
         """Whether what was given last is half gone."""
         return self._granted > 0 and 2 * (self._upto - self.spent) <= self._granted
 
-    def unanswered(self, now: float) -> bool:
-        """Whether an answer may still come."""
-        return self._asked is not None and self._answered != self._asked[0] and now - self._asked[1] < ANSWER_SECONDS
+    @property
+    def pending(self) -> bool:
+        """Whether the last question has no answer yet."""
+        return self._asked is not None and self._answered != self._asked[0]
 
     def asked(self, ask: str, now: float) -> None:
-        """A question goes out."""
+        """A question goes out; one more into the silence doesn't make it begin anew."""
+        if not self.pending:
+            self._silent_since = now
         self._asked = (ask, now)
 
     def wants(self, now: float) -> int:

@@ -42,6 +42,14 @@ def test_while_an_answer_may_come_it_is_waited_for() -> None:
     assert purse.may(ANSWER_SECONDS)
 
 
+def test_asking_again_and_again_does_not_make_the_wait_for_an_answer_begin_anew() -> None:
+    purse = _purse()
+    purse.heard(10, 1000, 0.0)
+    for second in range(int(GONE)):
+        purse.asked(str(second), float(second))
+    assert purse.may(GONE)
+
+
 def test_an_answer_to_an_older_question_says_nothing() -> None:
     purse = _purse()
     purse.asked("1", 0.0)
