@@ -209,9 +209,14 @@ class Track:
         await eventually(look, within=30)
 
     async def _check_journal(self, created: list[str]) -> None:
-        """No entry is left; in every entry there ever was the origin of rows that were not there is so."""
+        """No entry is left; in every entry there ever was the origin of rows that were not there is so.
+
+        An insert is of absent rows only: of one that is there Salesforce writes nothing, and its entry says nothing of it.
+        """
         mine = {f"patient:{one}" for one in created}
         left: set[bytes] = set()
+        pages: list[dict[str, Any]] = []
+        inserts: set[str] = set()
         for record in await self.pipeline.records(self.pipeline.catalogue.bulk("Contact")):
             if record.key[:1] == b"\xff":
                 continue
@@ -220,8 +225,13 @@ class Track:
                 continue
             left.add(record.key)
             name, message = CODEC.decode(record.value)
-            for row in message["rows"] if name == "batch_rows" else ():
-                if row["reference"] in mine:
+            if name == "batch_rows":
+                pages.append(message)
+            elif message["operation"] == "insert":
+                inserts.add(message["id"])
+        for page in pages:
+            for row in page["rows"]:
+                if row["reference"] in mine and not (page["batch"] in inserts and row["sf_id"] is None):
                     origins = {"absent"} if row["sf_id"] is None else {"absent", "ours"}
                     if row["reference"] in self.org.strangers:
                         origins = {"foreign"}
