@@ -211,9 +211,10 @@ class Load:
         """Picks the next batch: rows of one operation, sorted by parent, as many as fit."""
         partition = self._rows.partition(lane.partition)
         picked: dict[Operation, list[Member]] = {}
-        local: list[Member] = []
         checks: list[Member] = []
+        local: list[Member] = []
         unsure: list[Member] = []
+        aside = ((self._look, checks), (self._settle_locally, local), (self._only_contacts, unsure))
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.reference)))
             recalled = lane.recalled.get(item.key)
@@ -235,15 +236,10 @@ class Load:
             picked.setdefault(operation, []).append((item, state))
             if len(picked[operation]) >= self._batch_rows:
                 break
-        if checks:
-            lane.take([item for item, _ in checks])
-            self._spawn(self._look(assignment, lane, checks), assignment, lane)
-        if local:
-            lane.take([item for item, _ in local])
-            self._spawn(self._settle_locally(assignment, lane, local), assignment, lane)
-        if unsure:
-            lane.take([item for item, _ in unsure])
-            self._spawn(self._only_contacts(assignment, lane, unsure), assignment, lane)
+        for work, members in aside:
+            if members:
+                lane.take([item for item, _ in members])
+                self._spawn(work(assignment, lane, members), assignment, lane)
         for operation, members in picked.items():
             small = [member for member in members if member[0].by_collections or member[0].attempts]
             rest = [member for member in members if not (member[0].by_collections or member[0].attempts)]
