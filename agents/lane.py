@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from agents.item import Item, Key
 from agents.rowstate import Origin
+from topics.messages import Batch
 
 COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
@@ -141,6 +142,22 @@ class Lane:
         for item in items:
             del self.flying[item.reference]
         self.batches -= 1
+
+    def remember(self, batch: Batch, items: Collection[Item]) -> bool:
+        """Lets the journal entry of a batch of this owner speak for rows that are to be sent again, as that of a dead one would.
+
+        Returns:
+            Whether it has to stay for that; not for a row that an earlier entry speaks for already.
+        """
+        stays = False
+        for item in items:
+            if item.key not in self.recalled:
+                assert item.origin is not None, "it was decided before the batch was sent"
+                self.recalled[item.key] = Recalled(batch["id"], item.version, item.origin, target=item.target)
+                stays = True
+        if stays:
+            self.recalled_rows[batch["id"]] = batch["rows"]
+        return stays
 
     def recall(self, key: Key) -> Recalled | None:
         """Takes what is recalled of a row; its journal entry is done with when no other row of it is left."""

@@ -104,7 +104,8 @@ class Settlement:
             await self._rows.write(lane.partition, changes)
         if failpoint.ARMED:
             failpoint.hit("rows-durable")
-        if batch is not None and batch["rows"]:
+        unsure = [result.item for result, _ in results if result.item in again and self._unsure(result)]
+        if batch is not None and batch["rows"] and not lane.remember(batch, unsure):
             await self._journal.finish(lane.partition, batch["id"], batch["rows"])
         settled = [result.item for result, _ in results if result.item not in again]
         await self._forget(lane, settled)
@@ -143,6 +144,15 @@ class Settlement:
             await self._note_unheard(former, result.item, state)
         await self._applied(result, state, changes, sent=sent)
         return False
+
+    def _unsure(self, result: Result) -> bool:
+        """Whether a row that is to be sent again may be in the org by an earlier call, whose answer was lost: only the journal still tells that we made it.
+
+        Not one that found no room: it waits for long, and a rollback must be able to begin.
+        """
+        item, error = result.item, result.error
+        waits = error is not None and handling(error, self._external_id) in {Handling.QUOTA, Handling.STORAGE}
+        return item.op == "upsert" and item.origin is not None and not waits
 
     @staticmethod
     def _queue_again(lane: Lane, item: Item) -> None:

@@ -12,6 +12,7 @@ from agents.item import Item, Ticket
 from agents.lane import COMPANY, Lane, Recalled
 from agents.rowstate import Origin
 from tests.agents.rows import item, row
+from topics.messages import Batch
 from transport.chunk import Chunk
 
 
@@ -294,3 +295,19 @@ class LaneModel(RuleBasedStateMachine):
 
 
 TestLane = LaneModel.TestCase
+
+
+def test_the_journal_entry_of_a_batch_speaks_for_its_rows_until_those_that_are_sent_again_are_settled() -> None:
+    lane = Lane(0)
+    first, second = item(row("patient:1", 1)), item(row("patient:2", 1))
+    first.origin = second.origin = Origin.ABSENT
+    batch = cast("Batch", {"id": "batch-1", "rows": 3})
+    assert not lane.remember(batch, [])
+    assert lane.remember(batch, [first, second])
+    assert not lane.remember(cast("Batch", {"id": "batch-2", "rows": 1}), [first]), "the first entry speaks for it"
+    assert lane.recalled[first.key].origin is Origin.ABSENT
+    lane.recall(first.key)
+    assert lane.open_batches() == {"batch-1"}
+    lane.recall(second.key)
+    assert lane.open_batches() == set()
+    assert lane.recalled_rows == {"batch-1": 3}

@@ -7,6 +7,7 @@ import pytest
 from tests.agents.rows import row, version
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
+from transport.failpoint import EXIT_CODE
 
 pytestmark = pytest.mark.kafka
 
@@ -63,6 +64,33 @@ async def test_a_bill_whose_first_answer_was_lost_arrives_though_its_patient_may
     assert moved.org.struck() == [1]
     moved.org.clear_faults()
     assert not [one for one in await moved.rejects() if one["reference"] == "invoice:745002"]
+
+
+async def test_a_row_whose_first_answer_was_lost_stays_ours_whenever_its_loader_dies(moved: Pipeline) -> None:
+    bill = {
+        "number": "INV-9",
+        "patient_id": "746001",
+        "practice_id": "1",
+        "provider_id": "1",
+        "issue_date": "2026-01-05",
+    }
+    moved.practice.put("patient", {"id": "746001", "last_name": "Ours", "practice_id": "1"})
+    await moved.equal()
+    await moved.at_rest()
+    await moved.end("deliver")
+    moved.org.fault(route="composite/sobjects/Opportunity", kind="drop", count=1, after=True)
+    moved.start("deliver", CARRYOVER_FAILPOINTS="journal-removed=exit#1")
+    more = {"status": "open", "total_amount": "90.00", "items": []}
+    moved.practice.put("invoice", {"id": "746002", **bill, **more})
+    assert await moved.ended("deliver") == EXIT_CODE
+    moved.start("deliver")
+    await moved.equal()
+    assert moved.org.struck() == [1]
+    moved.org.clear_faults()
+    told = await moved.operations("invoice:746002")
+    assert {one["origin"] for one in told if one["outcome"] == "loaded"} <= {"absent", "ours"}
+    assert "create" in {one["what"] for one in told}
+    assert not [one for one in await moved.records(moved.catalogue.images) if one.key == b"invoice:746002"]
 
 
 @pytest.mark.parametrize(
