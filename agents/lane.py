@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from agents.item import Item, Key
@@ -16,6 +17,10 @@ from topics.messages import Batch
 
 COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
+
+_PATIENCE: Final = 10
+_OLD_PATIENCE: Final = 6
+_OLD_SECONDS: Final = 600.0
 
 Operation: TypeAlias = Literal["upsert", "insert", "update", "delete"]
 
@@ -63,6 +68,8 @@ class Lane:
     ready: bool = False
     waiting_since: float = 0.0
     _looked_at: int = 0
+    _begun: float = 0.0
+    _youngest: str = ""
 
     def offer(self, item: Item) -> list[Item]:
         """Takes ``item`` in.
@@ -90,9 +97,11 @@ class Lane:
             del self.queued[item.key]
             item.origin, item.target = waiting.origin, waiting.target
             _succeed(item, waiting)
-        if not self.queued:
-            self._wait(time.monotonic())
+        alone = not self.queued
         self.queued[item.key] = item
+        if alone:
+            self._begin(time.monotonic())
+        self._youngest = max(self._youngest, version)
         return [waiting] if waiting is not None else []
 
     def unheard(self, item: Item) -> Item | None:
@@ -103,9 +112,10 @@ class Lane:
         return former
 
     def due(self, now: float, idle_seconds: float, full: int) -> bool:
-        """Whether a batch should leave: a full one, or what there is when nothing flies, they have waited, and few have joined them meanwhile.
+        """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
-        While rows stream in, the wait starts over; a full batch ends it.
+        While rows come the wait starts over, for ten times the idle time at most, and as long as it takes when they come fast. For rows that were changed
+        long ago (a snapshot's) nobody waits: they get six times as long. Each batch costs calls, however few rows it has.
         """
         if not self.ready or not self.queued:
             return False
@@ -113,10 +123,18 @@ class Lane:
             return True
         if self.batches or now - self.waiting_since < idle_seconds:
             return False
-        if len(self.queued) - self._looked_at < COMPANY:
+        unit = idle_seconds * (_OLD_PATIENCE if self._youngest < _moment(time.time() - _OLD_SECONDS) else 1)
+        if now - self.waiting_since < unit:
+            return False
+        joined = len(self.queued) - self._looked_at
+        if joined <= 0 or (joined < COMPANY and now - self._begun >= _PATIENCE * unit):
             return True
         self._wait(now)
         return False
+
+    def _begin(self, now: float) -> None:
+        self._begun, self._youngest = now, ""
+        self._wait(now)
 
     def _wait(self, now: float) -> None:
         self.waiting_since, self._looked_at = now, len(self.queued)
@@ -135,7 +153,7 @@ class Lane:
             del self.queued[item.key]
             self.flying[item.reference] = item
         self.batches += 1
-        self._wait(time.monotonic())
+        self._begin(time.monotonic())
 
     def land(self, items: Collection[Item]) -> None:
         """Takes a settled batch out of the air; its items are finished or offered again by the caller."""
@@ -172,3 +190,8 @@ def _succeed(item: Item, former: Item) -> None:
     """Remembers of an end the earlier version that it takes the place of: it may have been sent."""
     if item.op != "upsert":
         item.former = former if former.op == "upsert" else former.former
+
+
+def _moment(at: float) -> str:
+    """A moment as versions begin with it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

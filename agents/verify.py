@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 STAGE: Final = "verify"
 _AGAIN_SECONDS: Final = (0.5, 1.5, 3.0, 5.0)
 _TICK_SECONDS: Final = 0.2
-_COMPANY_SECONDS: Final = 0.5
-_COMPANY_MOST_SECONDS: Final = 5.0
+_COMPANY_SECONDS: Final = 1.0
+_COMPANY_MOST_SECONDS: Final = 30.0
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _CACHE: Final = 50_000
 
