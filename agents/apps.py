@@ -363,9 +363,16 @@ def _lookups(document: MapDocument, name: str) -> list[Lookup]:
 
 @asynccontextmanager
 async def stage_app(
-    setup: Setup, stage: str, source: VisualPractice | None, target: Salesforce | None, allowance: Allowance | None
+    setup: Setup,
+    stage: str,
+    source: VisualPractice | None,
+    target: Salesforce | None,
+    describes: Mapping[str, Mapping[str, Any]],
+    allowance: Allowance | None,
 ) -> AsyncIterator[App]:
-    """The app of ``stage`` with its clients open, as `transport.worker.serve` wants it; ``allowance`` is the meter of ``target``.
+    """The app of ``stage`` with its clients open, as `transport.worker.serve` wants it.
+
+    ``describes`` are those of the org (`described`), ``allowance`` is the meter of ``target``; both for stages that talk to Salesforce.
 
     Raises:
         connectors.errors.ConnectorError: a system that the stage needs does not answer as it should.
@@ -377,7 +384,6 @@ async def stage_app(
             yield resolve(setup)
         elif stage == "deliver":
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
-            describes = await described(salesforce, setup.document)
             gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
             records = await _records(stack, setup)
             yield deliver(setup, salesforce, describes, gate, records, cast("Allowance", allowance))

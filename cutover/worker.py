@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agents.allowance import Allowance
 from agents.apps import Setup, described, stage_app
@@ -105,28 +105,28 @@ async def _serve(settings: Settings, stage: str, worker: str, data_dir: Path) ->
         },
     )
     allowance = _allowance(settings, stage, worker) if stage in _TALKING else None
-    source, target = await _clients(settings, stage, document, allowance)
-    async with stage_app(setup, stage, source, target, allowance) as app:
+    source, target, describes = await _clients(settings, stage, document, allowance)
+    async with stage_app(setup, stage, source, target, describes, allowance) as app:
         log.info("%s starts as process %d", worker, os.getpid())
         return await serve(app)
 
 
 async def _clients(
     settings: Settings, stage: str, document: MapDocument, meter: Meter | None
-) -> tuple[VisualPractice | None, Salesforce | None]:
-    """The clients that ``stage`` needs, after one call each: wrong credentials and a wrong org show at the start, not in mid-load."""
+) -> tuple[VisualPractice | None, Salesforce | None, dict[str, dict[str, Any]]]:
+    """The clients that ``stage`` needs, and the org's describes: wrong credentials and a wrong org show at the start, not in mid-load."""
     if stage == "ingest":
         async with open_source(settings, _AT_START) as source:
             for rule in document.objects.values():
                 await source.page(
                     rule.resource, per_page=1
                 )  # also says when its times need a zone that nobody has named
-        return open_source(settings), None
+        return open_source(settings), None, {}
     if stage in _TALKING:
         async with open_target(settings, _AT_START, meter) as target:
-            await check_target(target, document)
-        return None, open_target(settings, meter=meter)
-    return None, None
+            describes = await check_target(target, document)
+        return None, open_target(settings, meter=meter), describes
+    return None, None, {}
 
 
 def _allowance(settings: Settings, stage: str, worker: str) -> Allowance:
@@ -136,13 +136,14 @@ def _allowance(settings: Settings, stage: str, worker: str) -> Allowance:
     )
 
 
-async def check_target(target: Salesforce, document: MapDocument) -> None:
-    """Compares the map with the org's describe.
+async def check_target(target: Salesforce, document: MapDocument) -> dict[str, dict[str, Any]]:
+    """Compares the map with the org's describes, and returns these.
 
     Raises:
         cutover.outcome.Refused: an object or column is missing, hidden or of another type; names each and what to do.
     """
-    found = check_map(document, await described(target, document))
+    describes = await described(target, document)
+    found = check_map(document, describes)
     for one in found:
         if one.severity == "warning" and one.code == HIDDEN:
             log.warning("%s.%s: %s (%s)", one.object, one.column, one.message, one.hint)
@@ -150,3 +151,4 @@ async def check_target(target: Salesforce, document: MapDocument) -> None:
     if errors:
         lines = [f"  {one.object}.{one.column or '*'}: {one.message} ({one.hint})" for one in errors]
         raise Refused("The map does not fit this org:\n" + "\n".join(lines))
+    return describes
