@@ -8,6 +8,7 @@ partitions divide it:
 - verification: a retrieve for each 2,000 rows of an object;
 - in the snapshot: each object described once in each of the two processes that talk to the org, and its users asked for once.
 
+How full batches are depends on how fast rows come; with `--backlog` loading starts when the source has been read, which shows what full batches cost.
 Token calls are none of these (the org does not count them). Nothing is reckoned for finding out whether a row is there already, for polling a job again, or for
 control's looks at the limits: what these cost is what the ratio shows. The delta is one burst: so many changes as a busy week has, made within a second or two.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -59,6 +61,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.calls", description=__doc__.splitlines()[0])
     parser.add_argument("--patients", type=int, default=10_000, help="(%(default)s)")
     parser.add_argument("--partitions", type=int, default=4, help="of every topic (%(default)s)")
+    parser.add_argument("--backlog", action="store_true", help="load only when the source has been read: full batches")
     parser.add_argument("--like", default="fast", choices=["fast", "real"], help="the org's pace (%(default)s)")
     parser.add_argument("--longest", type=float, default=1800.0, help="seconds each part may take (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print every measurement as JSON too")
@@ -90,7 +93,13 @@ async def _move(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
             await provision.apply(kafka.bootstrap, config.catalogue)
             before = await _begin(config, org)
             with Stages({**variables, "CARRYOVER_KAFKA__PARTITIONS": str(given.partitions)}, directory) as stages:
+                late = ("deliver", "verify") if given.backlog else ()
                 for process in _PROCESSES:
+                    if process not in late:
+                        stages.start(process)
+                if late:
+                    await _read(config, stages, time.monotonic() + given.longest)
+                for process in late:
                     stages.start(process)
                 await _settled(config, stages, patients, time.monotonic() + given.longest)
                 rows = {one: count for one in _OBJECTS if (count := _count(org, one))}
@@ -142,6 +151,18 @@ def _fewest(rows: dict[str, int]) -> int:
     """Calls that writing and reading back so many rows of each object takes at least."""
     written = sum(5 * ceil(count / 10_000) if count >= 2_000 else ceil(count / 200) for count in rows.values())
     return written + sum(ceil(count / 2_000) for count in rows.values())
+
+
+async def _read(config: Settings, stages: Stages, deadline: float) -> None:
+    """Waits until the source has been read: as many records are known as five seconds before."""
+    last: dict[str, int] = {}
+    known: dict[str, int] = {}
+    while time.monotonic() < deadline and not (known and known == last):
+        await asyncio.sleep(5)
+        stages.check()
+        last = known
+        with contextlib.suppress(LedgerMissing), Reader(config.ledger) as reader:
+            known = {name: counts["source"] for name, counts in reader.conservation().items()}
 
 
 async def _begun(config: Settings, stages: Stages, deadline: float) -> None:
