@@ -33,11 +33,12 @@ _T = TypeVar("_T")
 _PAUSE_FIRST: Final = 0.5
 _PAUSE_MOST: Final = 30.0
 _PAUSE_QUOTA: Final = 60.0
-_LOOK_FIRST: Final = 0.2
+_LOOK_FIRST: Final = 0.5
 _LOOK_EARLIER: Final = 0.9
-_LOOK_LATER: Final = 0.3
+_LOOK_LATER: Final = 0.25
 _LOOK_MOST: Final = 10.0
-"""When a job is looked at: after so much of the time that the last one took, then after so much of the time that it has taken; never after longer."""
+"""When a job is looked at: after most of the time that the last one took, then after part of the time that it has taken (all of it while no other one is
+known); never after longer."""
 _SCHEMA_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS"})
 
 
@@ -305,7 +306,7 @@ class Sending:
 
     async def wait(self, job: str, touch: Callable[[], None]) -> JobInfo | None:
         """Waits until a closed job is done; None when Salesforce no longer knows it."""
-        began = time.monotonic()
+        began, growth = time.monotonic(), _LOOK_LATER if self._job_seconds else 1.0
         pause = max(_LOOK_FIRST, min(_LOOK_EARLIER * self._job_seconds, _LOOK_MOST))
         while True:
             # A job has never finished in the moment in which it was closed; it takes about as long as the one before. Each look is a call.
@@ -315,7 +316,7 @@ class Sending:
             if info is None or info.done:
                 self._job_seconds = time.monotonic() - began
                 return info
-            pause = max(_LOOK_FIRST, min((time.monotonic() - began) * _LOOK_LATER, _LOOK_MOST))
+            pause = max(_LOOK_FIRST, min((time.monotonic() - began) * growth, _LOOK_MOST))
 
     async def results(self, info: JobInfo | None, touch: Callable[[], None]) -> dict[str, Written]:
         """The rows that a done job has written or refused, by reference; about others, and of no job at all, it says nothing."""
