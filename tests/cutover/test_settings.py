@@ -133,3 +133,15 @@ def test_what_a_command_needs_is_asked_for_by_name() -> None:
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("source.url is missing: set it in carryover.toml or as CARRYOVER_SOURCE__URL")
     assert len(lines) == 5
+
+
+def test_a_reserve_is_a_share_and_who_writes_a_number_is_told_where_it_goes() -> None:
+    _file("[target]\nreserve = 3000\n")
+    with pytest.raises(
+        SettingsError, match=r"target\.reserve \(in carryover\.toml\).*e\.g\. 0\.2.*target\.reserve_calls"
+    ):
+        load()
+    _file("[target]\nreserve_calls = 3000\n")
+    assert load().target.kept.of(15_000) == 3_000
+    _file("")
+    assert load().target.kept.of(15_000) == 3_000
