@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from aiokafka.errors import KafkaError
 
 from agents.patience import meanwhile
-from agents.purse import Purse
+from agents.purse import ANSWER_SECONDS, Purse
 from agents.room import Room
 from connectors.salesforce.shares import AT_ONCE, Reserve
 from topics.codec import Codec, Undecodable
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 0.2
 _ASK_SECONDS: Final = 20.0
 _ASK_LEAST_SECONDS: Final = 1.0
-_LONG_SECONDS: Final = 3.0
+_LONG_SECONDS: Final = ANSWER_SECONDS + 2
 """A wait this long is told; shorter ones are for an answer."""
 _SAID_AGAIN_SECONDS: Final = 600.0
 _OTHERS_SECONDS: Final = 90.0

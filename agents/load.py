@@ -324,12 +324,14 @@ class Load:
             lane.batches += 1  # they leave the air in a settlement of their own
             await self._settlement.settle(assignment, lane, aside, None)
         new = [member for member in ours if member[0].key in fresh]
-        lane.batches += bool(theirs) + bool(new)
-        await self._send(assignment, lane, operation, [member for member in ours if member[0].key not in fresh])
-        if new:
-            await self._send(assignment, lane, "insert", new)
-        if theirs:
-            await self._send(assignment, lane, "update", theirs)
+        known = [member for member in ours if member[0].key not in fresh]
+        flights: list[tuple[Operation, list[Member]]] = [(operation, known), ("insert", new), ("update", theirs)]
+        flights = [flight for flight in flights if flight[1]] or flights[
+            :1
+        ]  # an empty one takes the batch out of the air
+        lane.batches += len(flights) - 1
+        for kind, some in flights:
+            await self._send(assignment, lane, kind, some)
 
     async def _send(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
         touch = lambda: self._touch(assignment, lane)  # noqa: E731
