@@ -302,14 +302,20 @@ class Consumer(driver.Consumer):
         """A broker that has just started answers for a moment as if it had no topics, and what is assigned then is nothing.
 
         aiokafka asks again only when its metadata are five minutes old. Asked now, it sees the topics come and rejoins the group.
+
+        A process that dies before that leaves its empty assignment to the next one of its name: a static member is given what its predecessor had, without a
+        rebalance (KIP-345), and sees nothing amiss. So whoever was given no partition of a topic joins once more; the group's leader then assigns anew.
         """
+        doubted = False
         while not self.should_stop:
             await self.sleep(_COORDINATION_SECONDS)
             consumer = self._thread._consumer
-            if consumer is not None and any(
-                not consumer.partitions_for_topic(topic) for topic in consumer.subscription()
-            ):
+            if consumer is None:
+                continue
+            if any(not consumer.partitions_for_topic(topic) for topic in consumer.subscription()):
                 await self._thread.call_thread(_ask_for_metadata, consumer)
+            elif not doubted:
+                doubted = bool(await self._thread.call_thread(_doubt, consumer))
 
     @Service.task
     async def _watchdog(self) -> None:
@@ -371,6 +377,18 @@ async def _seek_to_committed(
 
 async def _ask_for_metadata(consumer: aiokafka.AIOKafkaConsumer) -> None:
     consumer._client.force_metadata_update()
+
+
+async def _doubt(consumer: aiokafka.AIOKafkaConsumer) -> bool:
+    """Joins again if this member has its assignment, and in it no partition of some topic; says whether it does."""
+    state = consumer._subscription
+    if state.subscription is None or state.subscription.assignment is None or state.reassignment_in_progress:
+        return False
+    given = {tp.topic for tp in state.subscription.assignment.tps}
+    if consumer.subscription() <= given:
+        return False
+    consumer._coordinator.request_rejoin()
+    return True
 
 
 async def _seek(consumer: aiokafka.AIOKafkaConsumer, tp: TopicPartition, offset: int) -> None:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from ops.kafka import LocalKafka
@@ -26,6 +28,19 @@ from transport.publisher import Publisher
 from transport.worker import EXIT_CRASHED
 
 pytestmark = pytest.mark.kafka
+
+
+class _Blind:
+    """Assigns as a leader whose broker has just started, and knows no topics yet."""
+
+    def __init__(self, assignor: Any) -> None:
+        self._assignor = assignor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._assignor, name)
+
+    def assign(self, cluster: Any, members: Any) -> Any:
+        return self._assignor.assign(ClusterMetadata(), members)
 
 
 class Bench:
@@ -80,21 +95,22 @@ class Bench:
         for future in sent:
             await future
 
-    async def guest(self) -> AIOKafkaConsumer:
-        """One more member of the group, that processes nothing: its coming and going rebalances the group."""
+    async def guest(self, worker: str = "guest", **options: Any) -> AIOKafkaConsumer:
+        """One more member of the group, that processes nothing: its coming and going rebalances the group, unless it is a static one."""
         app = create(
-            f"{self.prefix}probe", self.bootstrap, Checkpoint(Publisher("")), worker="guest", data_dir=self.directory
+            f"{self.prefix}probe", self.bootstrap, Checkpoint(Publisher("")), worker=worker, data_dir=self.directory
         )
         app.finalize()
         guest = AIOKafkaConsumer(
             f"{self.prefix}in",
             bootstrap_servers=self.bootstrap,
             group_id=f"{self.prefix}probe",
-            partition_assignment_strategy=[app.assignor],
+            partition_assignment_strategy=[_Blind(app.assignor) if options else app.assignor],
             session_timeout_ms=6000,
             rebalance_timeout_ms=10_000,
             heartbeat_interval_ms=1000,
             enable_auto_commit=False,
+            **options,
         )
         await guest.start()
         return guest
@@ -311,6 +327,17 @@ async def test_what_comes_during_a_rebalance_is_handled_though_nothing_comes_aft
         await bench.wait_for_one_committed(kept, sent)
         await guest.stop()
         await bench.wait_for_committed(p0=sent, p1=sent)
+
+
+async def test_an_empty_assignment_is_not_inherited(bench: Bench) -> None:
+    # A static member gets what its predecessor of that name had, though that one died before it could mend it.
+    predecessor = await bench.guest("probe", group_instance_id="probe")
+    assert not predecessor.assignment()
+    await predecessor.stop()
+    await bench.send(0, b"0")
+    await bench.send(1, b"0")
+    bench.start()
+    await bench.wait_for_committed(p0=1, p1=1)
 
 
 async def test_an_outage_is_blamed_on_no_record(bench: Bench) -> None:
