@@ -40,10 +40,13 @@ class Run:
         schedule: what goes wrong.
         kafka: a broker that may be killed.
         directory: of the run's files.
+        back: whether the cutover is rolled back at the end.
     """
 
-    def __init__(self, schedule: Schedule, kafka: LocalKafka, directory: Path) -> None:
+    def __init__(self, schedule: Schedule, kafka: LocalKafka, directory: Path, *, back: bool = True) -> None:
         self.schedule = schedule
+        self.undone = 0.0
+        self._back = back
         self.said = ""
         self.evidence: list[str] = []
         self.ends = 0
@@ -93,7 +96,10 @@ class Run:
                     tasks.create_task(self._happen(number, event))
             await self._settle()
             assert await asyncio.to_thread(self._untouched, others), "rows that were in the org before have changed"
-            await self._undo(before)
+            if self._back:
+                began = time.monotonic()
+                await self._undo(before)
+                self.undone = time.monotonic() - began
 
     async def _work(self) -> None:
         """The desk goes on working, whenever the practice's system is there."""
@@ -257,7 +263,7 @@ def told(schedule: Schedule, run: Run, seconds: float, error: BaseException | No
     what = "holds" if error is None else "FAILS"
     return (
         f"seed {schedule.seed}: {what} after {seconds:.0f} s: {run.patients} patients; {schedule.counted()}; "
-        f"{run.ends} ends of their own"
+        f"{run.ends} ends of their own" + (f"; rolled back in {run.undone:.0f} s" if run.undone else "")
     )
 
 
