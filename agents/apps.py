@@ -305,7 +305,8 @@ async def described(salesforce: Salesforce, document: MapDocument) -> dict[str, 
         connectors.errors.ConnectorError: the org can't be asked, or has not all of the map's targets.
     """
     names = sorted({rule.target for rule in document.rows.values()})
-    found = dict(zip(names, await asyncio.gather(*map(salesforce.describe, names)), strict=True))
+    # One after the other: where the first is refused none of the others is left in the middle of connecting.
+    found = {name: await salesforce.describe(name) for name in names}
     for name in document.roles:
         with contextlib.suppress(NotFound):
             found[name] = await salesforce.describe(name)
