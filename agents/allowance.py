@@ -12,17 +12,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, cast
-
-from aiokafka.errors import KafkaError
 
 from agents.patience import meanwhile
 from agents.purse import ANSWER_SECONDS, Purse
 from agents.room import Room
 from connectors.salesforce.shares import AT_ONCE, Reserve
-from topics.codec import Codec, Undecodable
+from topics.codec import Codec
 from topics.messages import Lease, Spending
-from topics.whole import open_whole
+from topics.whole import decoded, followed, open_whole
 from transport.publisher import Publisher
 
 log = logging.getLogger(__name__)
@@ -132,12 +131,7 @@ class Allowance:
 
     async def follow(self, publisher: Publisher) -> None:
         """Asks for leases and takes them; runs until cancelled."""
-        while True:
-            try:
-                await self._follow(publisher)
-            except KafkaError as exc:
-                log.warning("no lease of API calls can be had (%s); trying again", type(exc).__name__)
-                await asyncio.sleep(1)
+        await followed(partial(self._follow, publisher), "no lease of API calls can be had")
 
     async def _follow(self, publisher: Publisher) -> None:
         async with open_whole(self._bootstrap, self._topic) as topic:
@@ -179,11 +173,10 @@ class Allowance:
         await publisher.publish(self._topic, self._codec.encode("spending", said, topic=self._topic, key=key), key=key)
 
     def _take(self, record: Any) -> None:
-        try:
-            name, message = self._codec.decode(record.value, topic=self._topic, key=record.key or b"")
-        except Undecodable as exc:
-            log.error("a message about API calls can't be read (%s); it is left out", exc.code)
+        found = decoded(self._codec, record, "a message about API calls")
+        if found is None:
             return
+        name, message = found
         if name == "lease":
             self._take_lease(cast("Lease", message))
         elif name == "spending":

@@ -5,15 +5,12 @@ Nothing is written before the cutover has been started with the very map that th
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import Final
+from typing import Any, Final, cast
 
-from aiokafka.errors import KafkaError
-
-from topics.codec import Codec, Undecodable
+from topics.codec import Codec
 from topics.messages import Transition
-from topics.whole import open_whole
+from topics.whole import decoded, followed, open_whole
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +60,7 @@ class Gate:
 
     async def follow(self) -> None:
         """Reads the control topic and goes on reading; runs until cancelled."""
-        while True:
-            try:
-                await self._follow()
-            except KafkaError as exc:
-                log.warning("the control topic can't be read (%s); trying again", type(exc).__name__)
-                await asyncio.sleep(1)
+        await followed(self._follow, "the control topic can't be read")
 
     async def _follow(self) -> None:
         async with open_whole(self._bootstrap, self._topic) as topic:
@@ -81,13 +73,8 @@ class Gate:
                 if read_all:
                     self._newest = found
 
-    def _transition(self, record: object) -> Transition | None:
-        value, key = getattr(record, "value", None), getattr(record, "key", None)
-        if key != self._cutover:
+    def _transition(self, record: Any) -> Transition | None:
+        if record.key != self._cutover:
             return None
-        try:
-            name, message = self._codec.decode(value, topic=self._topic, key=key)
-        except Undecodable as exc:
-            log.error("a message of the control topic can't be read (%s); it is left out", exc.code)
-            return None
-        return message if name == "transition" else None  # type: ignore[return-value]
+        found = decoded(self._codec, record, "a message of the control topic")
+        return cast("Transition", found[1]) if found is not None and found[0] == "transition" else None

@@ -5,17 +5,12 @@ For the verifier, which has to know what was decided. A practice has a few hundr
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from functools import partial
 from typing import Any, cast
 
-from aiokafka.errors import KafkaError
-
-from topics.codec import Codec, Undecodable
+from topics.codec import Codec
 from topics.messages import Owner
-from topics.whole import open_whole
-
-log = logging.getLogger(__name__)
+from topics.whole import decoded, followed, open_whole
 
 
 class OwnerBook:
@@ -48,12 +43,7 @@ class OwnerBook:
 
     async def follow(self) -> None:
         """Reads the topic and goes on reading; runs until cancelled."""
-        while True:
-            try:
-                await self._read(follow=True)
-            except KafkaError as exc:
-                log.warning("the owners can't be read (%s); trying again", type(exc).__name__)
-                await asyncio.sleep(1)
+        await followed(partial(self._read, follow=True), "the owners can't be read")
 
     async def _read(self, *, follow: bool) -> None:
         async with open_whole(self._bootstrap, self._topic) as topic:
@@ -62,10 +52,8 @@ class OwnerBook:
                     self._take(record)
 
     def _take(self, record: Any) -> None:
-        try:
-            _, message = self._codec.decode(record.value, topic=self._topic, key=record.key)
-        except Undecodable as exc:
-            log.error("a message of the owners can't be read (%s); it is left out", exc.code)
+        found = decoded(self._codec, record, "a message of the owners")
+        if found is None:
             return
-        owner = cast("Owner", message)
+        owner = cast("Owner", found[1])
         self.entries[owner["owner"]] = owner

@@ -21,8 +21,8 @@ from cutover.publish import open_producer
 from cutover.settings import Settings
 from cutover.target import open_target
 from topics import messages
-from topics.codec import Codec, Undecodable
-from topics.whole import open_whole
+from topics.codec import Codec
+from topics.whole import decoded, open_whole
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +80,10 @@ class Governor:
                     await self._grant(producer)
 
     def _take(self, record: Any) -> None:
-        try:
-            name, message = self._codec.decode(record.value, topic=self._topic, key=record.key or b"")
-        except Undecodable as error:
-            log.error("a message about API calls can't be read (%s); it is left out", error.code)
+        found = decoded(self._codec, record, "a message about API calls")
+        if found is None:
             return
+        name, message = found
         if name == "spending":
             self._hear(cast("messages.Spending", message))
         elif name == "lease" and not self._read_all:

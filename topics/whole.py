@@ -5,14 +5,21 @@ For topics that a program follows without a group and without committing: each r
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+from topics.codec import Codec, Undecodable
+
+log = logging.getLogger(__name__)
 
 _WAIT_MS: Final = 300
+_AGAIN_SECONDS: Final = 1.0
 
 
 class WholeTopic:
@@ -58,3 +65,22 @@ async def open_whole(bootstrap: str, topic: str) -> AsyncIterator[WholeTopic]:
         yield WholeTopic(consumer, await consumer.end_offsets(tps))
     finally:
         await consumer.stop()
+
+
+async def followed(follow: Callable[[], Awaitable[None]], trouble: str) -> None:
+    """Follows a topic until cancelled: ``follow`` begins anew when Kafka fails it, which is logged as ``trouble``."""
+    while True:
+        try:
+            await follow()
+        except KafkaError as exc:
+            log.warning("%s (%s); trying again", trouble, type(exc).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def decoded(codec: Codec, record: Any, what: str) -> tuple[str, dict[str, Any]] | None:
+    """The message that a record carries, its name and its content; of one that can't be read ``what`` it is is logged, and it is left out."""
+    try:
+        return codec.decode(record.value, topic=record.topic, key=record.key or b"")
+    except Undecodable as exc:
+        log.error("%s can't be read (%s); it is left out", what, exc.code)
+        return None
