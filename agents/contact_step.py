@@ -15,7 +15,6 @@ from agents.item import Item
 from agents.rowstate import RowState
 from agents.sending import Result, Sending
 from connectors.errors import NotFound, RequestRefused
-from connectors.salesforce.collections import MOST_IDS
 from connectors.salesforce.row_errors import RowError
 
 _PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
@@ -69,13 +68,11 @@ class ContactStep:
                 refused.append((item, state))
             else:
                 unknown.append((item, state, row_id))
-        for start in range(0, len(unknown), MOST_IDS):
-            part = unknown[start : start + MOST_IDS]
-            columns = sorted(set(self._columns.values()))
-            rows = await self._sending.rows([row_id for _, _, row_id in part], columns, touch)
-            for (item, state, _), row in zip(part, rows, strict=True):
-                if row is not None and str(row[self._columns[item.layout.object]] or "") != self._wanted(item):
-                    refused.append((item, state))
+        columns = sorted(set(self._columns.values()))
+        rows = await self._sending.rows([row_id for _, _, row_id in unknown], columns, touch)
+        for (item, state, _), row in zip(unknown, rows, strict=True):
+            if row is not None and str(row[self._columns[item.layout.object]] or "") != self._wanted(item):
+                refused.append((item, state))
         return [(Result(item, error=self._hidden(item)), state) for item, state in refused]
 
     def _hidden(self, item: Item) -> RowError:

@@ -256,8 +256,8 @@ class Load:
         if recalled is not None and recalled.version == item.version and recalled.sf_id is not None:
             return True
         if item.op != "upsert":
-            known = state.sf_id is None and not (state.lost and not state.adopted)  # a lost row may have been undeleted
-            return known and recalled is None
+            # A lost row of ours may have been undeleted.
+            return state.sf_id is None and (state.adopted or not state.lost) and recalled is None
         # What a dead owner may have sent since is not in the digest.
         return recalled is None and state.sf_id is not None and state.digests.get(item.layout.facet) == item.digest
 
@@ -326,9 +326,8 @@ class Load:
         new = [member for member in ours if member[0].key in fresh]
         known = [member for member in ours if member[0].key not in fresh]
         flights: list[tuple[Operation, list[Member]]] = [(operation, known), ("insert", new), ("update", theirs)]
-        flights = [flight for flight in flights if flight[1]] or flights[
-            :1
-        ]  # an empty one takes the batch out of the air
+        # Where nothing is left an empty one takes the batch out of the air.
+        flights = [flight for flight in flights if flight[1]] or [(operation, [])]
         lane.batches += len(flights) - 1
         for kind, some in flights:
             await self._send(assignment, lane, kind, some)
@@ -347,15 +346,15 @@ class Load:
             results = await self._sending.by_bulk(batch, rows, operation, touch)
         else:
             results = await self._sending.by_collections(rows, operation, touch)
-        await self._loss.sort_out(results, dict(members), touch)
+        states = dict(members)
+        await self._loss.sort_out(results, states, touch)
         self._room.note(results)
         if operation == "insert":
             self._inserting.note_inserted(results)
         assignment.check()
         if failpoint.ARMED:
             failpoint.hit("batch-sent")
-        states = {item.key: state for item, state in members}
-        settled = [(result, states[result.item.key]) for result in results]
+        settled = [(result, states[result.item]) for result in results]
         if self._contacts is not None:
             await self._contacts.follow(settled, touch)
             assignment.check()

@@ -10,19 +10,18 @@ Not noticed by itself: a row that nobody writes, refers to or verifies any more;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from agents.item import Item
 from agents.outputs import CHECK, Outputs
 from agents.rowstate import RowState
 from agents.sending import Result, Sending
-from agents.source_records import SourceRecords
-from connectors.salesforce.collections import MOST_IDS
+from agents.source_records import SourceRecords, change_at
 from connectors.salesforce.row_errors import Handling, RowError, handling
 from mapping.plan import MappingRejected, Plan, Reference
 from mapping.rules import MapDocument
 from topics import reference
-from topics.messages import Change, Need
+from topics.messages import Need
 
 Touch: TypeAlias = Callable[[], None]
 
@@ -124,11 +123,7 @@ class Loss:
         return self._create and not state.adopted
 
     async def _there(self, ids: Sequence[str], touch: Touch) -> set[str]:
-        found: set[str] = set()
-        for start in range(0, len(ids), MOST_IDS):
-            rows = await self._sending.rows(ids[start : start + MOST_IDS], ["Id"], touch)
-            found |= {row["Id"] for row in rows if row is not None}
-        return found
+        return {row["Id"] for row in await self._sending.rows(ids, ["Id"], touch) if row is not None}
 
     # -- what it refers to -------------------------------------------------------------------------------------------------------------
 
@@ -173,12 +168,9 @@ class Loss:
         source, plan = item.row["source"], self._plans.get(item.layout.object)
         if source["offset"] < 0 or plan is None:
             return []
-        found = await self._records.read([source])
-        record = found.get((source["topic"], source["partition"], source["offset"]))
-        if record is None:
+        change = change_at(await self._records.read([source]), source, self._outputs.codec)
+        if change is None:
             return []
-        codec = self._outputs.codec
-        change = cast("Change", codec.decode(record.value, topic=record.topic, key=record.key or b"")[1])
         _, vp_id = reference.split(item.reference)
         try:
             mapped = plan.map(vp_id, change["fields"] or {}, change["custom"], change["run"])

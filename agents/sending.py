@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from agents.item import Item
@@ -20,7 +21,7 @@ from agents.lane import Operation
 from connectors.errors import ConnectorError, NotFound, QuotaExhausted, RequestRefused, StorageExhausted
 from connectors.salesforce.bulk import Bulk, JobInfo
 from connectors.salesforce.bulk import Operation as BulkOperation
-from connectors.salesforce.collections import MOST_ROWS, Collections
+from connectors.salesforce.collections import MOST_IDS, MOST_ROWS, Collections
 from connectors.salesforce.csv_rows import CellRefused, CsvRows
 from connectors.salesforce.row_errors import RowError
 from connectors.salesforce.session import Salesforce
@@ -125,8 +126,12 @@ class Sending:
     async def rows(
         self, ids: Sequence[str], columns: Sequence[str], touch: Callable[[], None]
     ) -> list[dict[str, Any] | None]:
-        """The rows of ``ids``, in their order; None for one that isn't there. At most `connectors.salesforce.collections.MOST_IDS`."""
-        return await self.insist(lambda: self.collections.retrieve(self.sobject, ids, columns), touch)
+        """The rows of ``ids``, in their order; None for one that isn't there."""
+        found: list[dict[str, Any] | None] = []
+        for start in range(0, len(ids), MOST_IDS):
+            ask = partial(self.collections.retrieve, self.sobject, ids[start : start + MOST_IDS], columns)
+            found += await self.insist(ask, touch)
+        return found
 
     async def user(self, touch: Callable[[], None]) -> str:
         """The Salesforce id of the user that we are."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from topics.messages import Position
+from topics.codec import Codec
+from topics.messages import Change, Position
 
 _NEAR: Final = 2000  # offsets: further apart, a seek is cheaper than reading what lies between
 _FETCH_BYTES: Final = 256 * 1024
@@ -102,3 +103,15 @@ class SourceRecords:
     def _forget(self) -> None:
         for place in list(islice(self._recent, max(0, len(self._recent) - _REMEMBERED))):
             del self._recent[place]
+
+
+def change_at(found: Mapping[Place, SourceRecord], at: Position, codec: Codec) -> Change | None:
+    """The change at a position, of what `SourceRecords.read` has found; None when it is not there any more.
+
+    Raises:
+        topics.codec.Undecodable: what lies there can't be read.
+    """
+    record = found.get((at["topic"], at["partition"], at["offset"]))
+    if record is None:
+        return None
+    return cast("Change", codec.decode(record.value, topic=record.topic, key=record.key or b"")[1])

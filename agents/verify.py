@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 from agents.item import Ticket
 from agents.outputs import Outputs, check_of, row_of
 from agents.patience import insist
-from agents.source_records import SourceRecords
+from agents.source_records import Place, SourceRecord, SourceRecords, change_at
 from connectors.salesforce.collections import MOST_IDS, Collections
 from connectors.salesforce.session import Salesforce
 from mapping.comparators import Comparison
@@ -283,11 +283,8 @@ class Verify:
         check.tries += 1
         self._again[own] = check
 
-    def _change(self, at: Position, records: Mapping[tuple[str, int, int], Any]) -> Change | None:
-        record = records.get((at["topic"], at["partition"], at["offset"]))
-        if record is None:
-            return None
-        return cast("Change", self._outputs.codec.decode(record.value, topic=record.topic, key=record.key or b"")[1])
+    def _change(self, at: Position, records: Mapping[Place, SourceRecord]) -> Change | None:
+        return change_at(records, at, self._outputs.codec)
 
     async def _note(self, operation: Operation, count: int, columns: list[str]) -> None:
         row = _row_of(operation)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cutover.chosen_map import read_map
+from cutover.outcome import Refused
 from cutover.publish import publish
 from cutover.settings import Settings
 from topics.broker import open_broker
@@ -19,6 +20,7 @@ from topics.codec import Codec, Undecodable
 from topics.messages import Extract, Transition
 
 STARTS_SNAPSHOT = "SNAPSHOT"
+_OVER = frozenset({"ROLLING_BACK", "ROLLED_BACK"})
 
 
 async def newest(settings: Settings, codec: Codec) -> Transition | None:
@@ -39,6 +41,20 @@ async def newest(settings: Settings, codec: Codec) -> Transition | None:
         return await _read(consumer, filled, ends, codec)
     finally:
         await consumer.stop()
+
+
+async def going_on(settings: Settings, otherwise: str) -> Transition:
+    """The newest transition of a cutover that has begun and is not being taken back.
+
+    Raises:
+        Refused: There is none; ``otherwise`` says what follows from that.
+        KafkaUnreachable: No broker answers.
+    """
+    found = await newest(settings, Codec())
+    if found is None or found["phase"] in _OVER:
+        state = "was never begun" if found is None else f"is {found['phase']}"
+        raise Refused(f"This cutover {state}: {otherwise}.")
+    return found
 
 
 async def begin(settings: Settings, codec: Codec, map_hash: str) -> Transition:

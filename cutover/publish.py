@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from topics.broker import KafkaUnreachable
 from topics.catalogue import DERIVED_BYTES
+from transport.publisher import Publisher
 
 
 async def publish(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
@@ -53,3 +54,14 @@ async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
         yield producer
     finally:
         await producer.stop()
+
+
+@asynccontextmanager
+async def open_publisher(bootstrap: str) -> AsyncIterator[Publisher]:
+    """An open publisher, for commands that write what workers do; what it has been given is durable only once it was settled."""
+    publisher = Publisher(bootstrap, max_request_bytes=DERIVED_BYTES)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()

@@ -19,17 +19,15 @@ from connectors.salesforce.session import Salesforce
 from cutover import phase
 from cutover.caught_up import caught_up
 from cutover.chosen_map import read_map
+from cutover.ledger.delivery import position
 from cutover.ledger.read import Reader
-from cutover.outcome import Refused
+from cutover.publish import open_publisher
 from cutover.settings import Settings
 from cutover.target import open_target
 from mapping.rules import MapDocument
-from topics.catalogue import DERIVED_BYTES
 from topics.codec import Codec
-from topics.messages import Position, Ready, RowMember
-from transport.publisher import Publisher
+from topics.messages import Ready, RowMember
 
-_OVER: Final = frozenset({"ROLLING_BACK", "ROLLED_BACK"})
 _AT_ONCE: Final = 10_000
 
 
@@ -68,10 +66,7 @@ async def reconcile(settings: Settings, *, dry_run: bool) -> list[Found]:
         Failed: The ledger does not catch up.
         ConnectorError: The org can't be read.
     """
-    newest = await phase.newest(settings, Codec())
-    if newest is None or newest["phase"] in _OVER:
-        state = "was never begun" if newest is None else f"is {newest['phase']}"
-        raise Refused(f"This cutover {state}: there is nothing to compare.")
+    newest = await phase.going_on(settings, "there is nothing to compare")
     document, _ = read_map(settings)
     answer: list[Found] = []
     asked: list[Ready] = []
@@ -136,13 +131,13 @@ class _Comparison:
         with Reader(self._settings.ledger) as reader:
             for rows in _parts(self._lost):
                 for part in reader.counted_in([row["row_id"] for row in rows]):
-                    if part["loaded_version"] is not None and (source := _place(part["landed_source"])) is not None:
+                    if part["loaded_version"] is not None and part["landed_source"] is not None:
                         member: RowMember = {
                             "reference": part["reference"],
                             "object": part["object"],
                             "version": part["loaded_version"],
                             "op": "upsert",
-                            "source": source,
+                            "source": position(part["landed_source"]),
                         }
                         counting.setdefault(part["row_id"], []).append(member)
         asked: list[Ready] = []
@@ -183,21 +178,9 @@ def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield items[start : start + _AT_ONCE]
 
 
-def _place(text: str | None) -> Position | None:
-    """The reverse of how the ledger keeps where a source record lies."""
-    if text is None:
-        return None
-    topic, partition, offset = text.rsplit("/", 2)
-    return {"topic": topic, "partition": int(partition), "offset": int(offset)}
-
-
 async def _ask(settings: Settings, checks: Sequence[Ready]) -> None:
-    publisher = Publisher(settings.kafka.bootstrap, max_request_bytes=DERIVED_BYTES)
-    await publisher.start()
-    try:
+    async with open_publisher(settings.kafka.bootstrap) as publisher:
         outputs = Outputs(publisher, Codec(), settings.catalogue)
         for check in checks:
             await outputs.ready(check)
         await publisher.settle()
-    finally:
-        await publisher.stop()

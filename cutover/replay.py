@@ -16,15 +16,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from cutover import phase
 from cutover.caught_up import caught_up
 from cutover.ledger.read import Reader
-from cutover.outcome import Refused
+from cutover.publish import open_publisher
 from cutover.settings import Settings
-from topics.catalogue import SOURCE_BYTES
 from topics.codec import Codec, Undecodable
 from transport.publisher import Publisher
 
 ORIGIN: Final = "replay"
 MISMATCH: Final = "MISMATCH"
-_OVER: Final = frozenset({"ROLLING_BACK", "ROLLED_BACK"})
 _LEDGER_SECONDS: Final = 60.0
 
 Bound = int | datetime | None
@@ -87,10 +85,7 @@ async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool) -> Replay
         Failed: The ledger is needed and does not catch up.
         KafkaUnreachable: No broker answers.
     """
-    newest = await phase.newest(settings, Codec())
-    if newest is None or newest["phase"] in _OVER:
-        state = "was never begun" if newest is None else f"is {newest['phase']}"
-        raise Refused(f"This cutover {state}: nothing can be replayed.")
+    await phase.going_on(settings, "nothing can be replayed")
     unsettled: dict[str, dict[str, Any]] = {}
     if dry_run or wanted.states:
         await caught_up(settings, _LEDGER_SECONDS)
@@ -231,9 +226,5 @@ async def _publisher(settings: Settings, *, dry_run: bool) -> AsyncIterator[Publ
     if dry_run:
         yield None
         return
-    publisher = Publisher(settings.kafka.bootstrap, max_request_bytes=2 * SOURCE_BYTES)
-    await publisher.start()
-    try:
+    async with open_publisher(settings.kafka.bootstrap) as publisher:
         yield publisher
-    finally:
-        await publisher.stop()

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
+from topics.messages import Position
+
 STATES = ("in_flight", "held", "loaded", "rejected", "skipped", "deleted", "superseded")
 """Every delivery is in exactly one."""
 
@@ -177,6 +179,12 @@ def _place(source: Mapping[str, Any] | None) -> str | None:
     if source is None or source["offset"] < 0:
         return None
     return f"{source['topic']}/{source['partition']}/{source['offset']}"
+
+
+def position(place: str) -> Position:
+    """Where a source record lies, from `Delivery.landed_source`."""
+    topic, partition, offset = place.rsplit("/", 2)
+    return {"topic": topic, "partition": int(partition), "offset": int(offset)}
 
 
 def from_row(values: tuple[Any, ...]) -> Delivery:

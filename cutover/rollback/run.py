@@ -18,6 +18,7 @@ from cutover.caught_up import caught_up
 from cutover.chosen_map import read_map
 from cutover.ledger.read import Reader
 from cutover.outcome import Refused
+from cutover.publish import open_publisher
 from cutover.rollback.children import Children
 from cutover.rollback.judge import Judge
 from cutover.rollback.still import still
@@ -27,10 +28,8 @@ from cutover.rollback.walk import Walk
 from cutover.settings import Settings
 from cutover.target import open_target
 from mapping.rules import MapDocument
-from topics.catalogue import DERIVED_BYTES
 from topics.codec import Codec
 from topics.messages import Transition
-from transport.publisher import Publisher
 
 ROLLING_BACK: Final = "ROLLING_BACK"
 ROLLED_BACK: Final = "ROLLED_BACK"
@@ -78,14 +77,9 @@ async def apply(settings: Settings, run: str) -> Report | None:
             return None
         if newest["phase"] != ROLLING_BACK:
             newest = await _tell(settings, codec, newest, ROLLING_BACK)
-        async with _scene(settings) as scene:
-            publisher = Publisher(settings.kafka.bootstrap, max_request_bytes=DERIVED_BYTES)
-            await publisher.start()
-            try:
-                outputs = Outputs(publisher, codec, settings.catalogue)
-                report = await _until_nothing_is_left(settings, scene, run, outputs)
-            finally:
-                await publisher.stop()
+        async with _scene(settings) as scene, open_publisher(settings.kafka.bootstrap) as publisher:
+            outputs = Outputs(publisher, codec, settings.catalogue)
+            report = await _until_nothing_is_left(settings, scene, run, outputs)
         await _tell(settings, codec, newest, ROLLED_BACK)
         return report
 

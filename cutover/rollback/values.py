@@ -5,10 +5,12 @@ Columns that are made of other records (sums, the latest of several) and owners 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from agents.source_records import SourceRecords
+from agents.source_records import SourceRecords, change_at
+from cutover.ledger.delivery import position
 from cutover.rollback.verdict import Row
 from mapping.comparators import compile_comparison
 from mapping.plan import placeholder_row
@@ -19,7 +21,6 @@ from topics.messages import Change, Position
 
 _BY_EDITOR_ONLY: Final = frozenset({"owner", "sum", "latest"})
 ParentOf = Callable[[str], str | None]
-Place = tuple[str, int, int]
 
 
 class Written:
@@ -52,21 +53,14 @@ class Written:
 
     async def sources(self, rows: Sequence[Row]) -> dict[str, Change]:
         """The source record that landed last of each row, by reference; one that has none is missing."""
-        places = {row["reference"]: _place(row["landed_source"]) for row in rows if row["landed_source"]}
-        wanted = [
-            cast("Position", dict(zip(("topic", "partition", "offset"), p, strict=True))) for p in places.values()
-        ]
-        found = await self._records.read(wanted)
+        places = {row["reference"]: position(row["landed_source"]) for row in rows if row["landed_source"]}
+        found = await self._records.read(places.values())
         changes: dict[str, Change] = {}
         for own, place in places.items():
-            record = found.get(place)
-            if record is None:
-                continue
-            try:
-                _, value = self._codec.decode(record.value, topic=record.topic, key=record.key or b"")
-            except Undecodable:
-                continue
-            changes[own] = cast("Change", value)
+            with contextlib.suppress(Undecodable):
+                change = change_at(found, place, self._codec)
+                if change is not None:
+                    changes[own] = change
         return changes
 
     async def images(self, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
@@ -107,8 +101,3 @@ class Written:
         )
         found = self._comparisons[object_].compare(vp_id, change["fields"], change["custom"], stored, parent_of)
         return list(dict.fromkeys(one.column for one in found if one.rule not in _BY_EDITOR_ONLY | ended))
-
-
-def _place(text: str) -> Place:
-    topic, partition, offset = text.rsplit("/", 2)
-    return topic, int(partition), int(offset)
