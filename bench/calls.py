@@ -33,7 +33,7 @@ import httpx
 from agents.ownership import FALLBACK
 from bench.measure import machine, verdict
 from bench.practice import practices_for
-from bench.stages import Stages, environment, settings
+from bench.stages import Stages, environment, settings, standing
 from cutover import phase
 from cutover.census import RESOURCES
 from cutover.chosen_map import read_map
@@ -41,7 +41,6 @@ from cutover.ledger.read import Reader
 from cutover.ledger.schema import LedgerMissing
 from cutover.owners import decide, find_user
 from cutover.settings import Settings
-from cutover.status import gather
 from cutover.target import open_target
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
@@ -182,10 +181,8 @@ async def _settled(config: Settings, stages: Stages, patients: int, deadline: fl
     while time.monotonic() < deadline:
         await asyncio.sleep(1)
         stages.check()
-        try:
-            with Reader(config.ledger) as reader:
-                status = gather(reader, config)
-        except LedgerMissing:
+        status = standing(config)
+        if status is None:
             continue
         objects, verified = status["objects"], status["verification"]
         done = bool(objects) and objects.get("patient", {}).get("source", 0) >= patients

@@ -17,13 +17,10 @@ from typing import Any, Final
 
 from bench.measure import machine, memory, verdict
 from bench.practice import practices_for
-from bench.stages import Stages, environment, settings
+from bench.stages import Stages, environment, settings, standing
 from cutover import phase
 from cutover.chosen_map import read_map
-from cutover.ledger.read import Reader
-from cutover.ledger.schema import LedgerMissing
 from cutover.settings import Settings
-from cutover.status import gather
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from topics import provision
@@ -92,10 +89,8 @@ async def _settled(config: Settings, stages: Stages, patients: int, deadline: fl
     while time.monotonic() < deadline:
         await asyncio.sleep(1)
         stages.check()
-        try:
-            with Reader(config.ledger) as reader:
-                status = gather(reader, config)
-        except LedgerMissing:
+        status = standing(config)
+        if status is None:
             continue
         counts, verified = status["objects"].get("patient"), status["verification"].get("patient", {})
         seen = verified.get("verified", 0) + verified.get("mismatched", 0)

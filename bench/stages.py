@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from cutover.ledger.read import Reader
+from cutover.ledger.schema import LedgerMissing
 from cutover.settings import Settings, load
+from cutover.status import gather
 from cutover.supervise import PARENT, command
 
 
@@ -39,6 +42,15 @@ def settings(variables: Mapping[str, str]) -> Settings:
     """The settings that processes with these variables have."""
     os.environ.update(variables)
     return load(None)
+
+
+def standing(config: Settings) -> dict[str, Any] | None:
+    """The status that `carryover status` shows; None while there is no ledger yet."""
+    try:
+        with Reader(config.ledger) as reader:
+            return gather(reader, config)
+    except LedgerMissing:
+        return None
 
 
 class Stages:

@@ -14,7 +14,6 @@ opportunity is not. Not done: a role that was deleted by itself is not in the re
 import sqlite3
 from collections.abc import Iterable
 
-from sandbox.salesforce import ids
 from sandbox.salesforce.chunk import Write
 from sandbox.salesforce.records import MOST_VALUES, Records
 from sandbox.salesforce.schema import Schema
@@ -42,24 +41,9 @@ class ContactRoles:
         named = [row for row in write.lasting(write.new) if write.given("ContactId", row)]
         if not named:
             return
-        sobject = self._schema.of(ROLE)
-        number = self._records.next_number(connection, sobject)
-        columns = ("seq", "Id", "OpportunityId", "ContactId", "IsPrimary", "CreatedById", "LastModifiedById")
-        stamps = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
-        made = [
-            (
-                each,
-                ids.make(sobject.prefix, each),
-                write.ids[row],
-                write.given("ContactId", row),
-                1,
-                write.user,
-                write.user,
-                *[write.at] * len(stamps),
-            )
-            for each, row in enumerate(named, number)
-        ]
-        self._records.insert(connection, sobject, (*columns, *stamps), made)
+        columns = ("OpportunityId", "ContactId", "IsPrimary")
+        made = [(write.ids[row], write.given("ContactId", row), 1) for row in named]
+        self._records.make(connection, self._schema.of(ROLE), columns, made, write.user, write.at)
 
     def written(self, connection: sqlite3.Connection, write: Write) -> None:
         """Leaves one primary role to each opportunity of a chunk of roles, and lets its contact follow."""

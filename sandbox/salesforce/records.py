@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from sandbox.salesforce import ids
 from sandbox.salesforce.schema import NUMERIC, TEXTUAL, Field, Schema, SObject, folded
 
 MOST_VALUES = 500  # in one IN list; SQLite takes 32,766
@@ -166,6 +167,25 @@ class Records:
         names = ", ".join(f'"{name}"' for name in (*columns, *fixed))
         values = ", ".join(("?",) * len(columns) + tuple(map(_quoted, fixed.values())))
         connection.executemany(f'INSERT INTO "{sobject.name}" ({names}) VALUES ({values})', rows)  # noqa: S608
+
+    def make(
+        self,
+        connection: sqlite3.Connection,
+        sobject: SObject,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        user: str,
+        at: str,
+    ) -> None:
+        """Makes records that Salesforce makes by itself beside others: with ids of their own, and the stamps of whoever caused them."""
+        names = ("seq", "Id", *columns, "CreatedById", "LastModifiedById")
+        stamps = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
+        numbered = enumerate(rows, self.next_number(connection, sobject))
+        made = [
+            (number, ids.make(sobject.prefix, number), *row, user, user, *[at] * len(stamps))
+            for number, row in numbered
+        ]
+        self.insert(connection, sobject, (*names, *stamps), made)
 
     def update(
         self,

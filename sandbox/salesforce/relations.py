@@ -7,7 +7,7 @@ the texts of the refusals are unverified.
 
 import sqlite3
 
-from sandbox.salesforce import ids, pairs
+from sandbox.salesforce import pairs
 from sandbox.salesforce.chunk import Write
 from sandbox.salesforce.records import Records
 from sandbox.salesforce.schema import Schema
@@ -54,24 +54,9 @@ class Relations:
         self._add(connection, dict(connection.execute(without).fetchall()), user, at)
 
     def _add(self, connection: sqlite3.Connection, pairs: dict[str, str], user: str, at: str) -> None:
-        sobject = self._schema.of(RELATION)
-        number = self._records.next_number(connection, sobject)
-        names = ("seq", "Id", "ContactId", "AccountId", "IsDirect", "CreatedById", "LastModifiedById")
-        stamps = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
-        made = [
-            (
-                each,
-                ids.make(sobject.prefix, each),
-                contact,
-                account,
-                1,
-                user,
-                user,
-                *[at] * len(stamps),
-            )
-            for each, (contact, account) in enumerate(pairs.items(), number)
-        ]
-        self._records.insert(connection, sobject, (*names, *stamps), made)
+        columns = ("ContactId", "AccountId", "IsDirect")
+        made = [(contact, account, 1) for contact, account in pairs.items()]
+        self._records.make(connection, self._schema.of(RELATION), columns, made, user, at)
 
     def before(self, connection: sqlite3.Connection, write: Write) -> None:
         """Refuses a second relation of the same two, and the delete of a direct one."""
