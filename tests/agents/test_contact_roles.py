@@ -34,9 +34,8 @@ def sandbox() -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def alex(sandbox: SandboxProcess) -> Iterator[Person]:
-    person = Person(sandbox)
-    yield person
-    person.close()
+    with Person(sandbox) as person:
+        yield person
 
 
 @pytest.fixture

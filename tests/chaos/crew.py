@@ -37,9 +37,7 @@ class Crew(Pipeline):
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start_all(self) -> None:
-        for stage in STAGES:
-            self.start(stage)
-        await self.start_control()
+        await super().start_all()
         self._kept = {*STAGES, CONTROL}
 
     async def start_control(self) -> None:

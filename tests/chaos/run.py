@@ -206,14 +206,11 @@ class Run:
         self._crew.check_alive()
 
     def _edit_some(self) -> list[Row]:
-        person = Person(self._sandbox)
-        try:
+        with Person(self._sandbox) as person:
             rows = [row for row in self._crew.org.rows("Contact").values() if not row.get("VP_Deleted_At__c")]
             edited = random.Random(self.schedule.seed).sample(rows, _EDITED)
             for row in edited:
                 person.edit("Contact", row["Id"], Title="Seen by a person")
-        finally:
-            person.close()
         return edited
 
     async def _census(self) -> None:

@@ -11,7 +11,6 @@ from cutover.census import RESOURCES
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.pipeline import Pipeline
-from topics.catalogue import STAGES
 
 CANARY = "Kanarienvogel"
 """Planted into values of patients before the snapshot; it must stay in the values of the topics that carry patients."""
@@ -35,9 +34,7 @@ async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> 
         try:
             pipeline.practice.put("patient", *CANARIES)
             await pipeline.begin()
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             yield pipeline
         finally:

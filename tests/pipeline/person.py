@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import jwt
@@ -40,5 +40,8 @@ class Person:
     def delete(self, sobject: str, sf_id: str) -> None:
         self.http.delete(f"/{sobject}/{sf_id}").raise_for_status()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.http.close()

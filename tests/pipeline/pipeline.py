@@ -27,6 +27,7 @@ from tests.pipeline.practice import Org, Practice, check_equal
 from tests.transport.waiting import eventually
 from topics import provision
 from topics.broker import open_broker
+from topics.catalogue import STAGES
 from topics.codec import Codec
 from topics.version import Version
 from transport import failpoint
@@ -104,6 +105,12 @@ class Pipeline:
     def start_another(self, stage: str) -> subprocess.Popen[str]:
         """Starts a second worker of a stage, called e.g. ``deliver-2``."""
         return self._run(f"{stage}-2", ["worker", "--stage", stage], {})
+
+    async def start_all(self) -> None:
+        """Starts a worker of each stage, and the control process."""
+        for stage in STAGES:
+            self.start(stage)
+        await self.start_control()
 
     async def start_control(self) -> None:
         """Starts the control process and waits for its address."""

@@ -32,9 +32,8 @@ def clinic() -> Iterator[SandboxProcess]:
 
 @pytest.fixture(scope="module")
 def person(clinic: SandboxProcess) -> Iterator[Person]:
-    alex = Person(clinic)
-    yield alex
-    alex.close()
+    with Person(clinic) as alex:
+        yield alex
 
 
 @pytest.fixture(scope="module")

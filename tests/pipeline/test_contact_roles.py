@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaProducer
 
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline import visits
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 from transport.failpoint import EXIT_CODE
 
 pytestmark = pytest.mark.kafka
@@ -34,9 +34,8 @@ def clinic() -> Iterator[SandboxProcess]:
 
 @pytest.fixture(scope="module")
 def alex(clinic: SandboxProcess) -> Iterator[Person]:
-    person = Person(clinic)
-    yield person
-    person.close()
+    with Person(clinic) as person:
+        yield person
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +51,7 @@ async def billing(
             "patient", *({"id": key, "last_name": name, "practice_id": "1"} for name, key in PATIENTS.items())
         )
         await pipeline.begin()
-        for stage in STAGES:
-            pipeline.start(stage)
-        await pipeline.start_control()
+        await pipeline.start_all()
         await pipeline.equal(within=90)
         yield pipeline
     finally:
@@ -89,10 +86,7 @@ async def bills(pipeline: Pipeline, numbers: Iterator[str], count: int) -> list[
     return made
 
 
-BILL = {
-    "number": "INV-R", "practice_id": "1", "provider_id": "1", "issue_date": "2026-01-05",
-    "status": "open", "total_amount": "90.00", "items": [],
-}  # fmt: skip
+BILL = {**visits.BILL, "number": "INV-R"}
 
 
 def of(name: str) -> Row:

@@ -16,7 +16,6 @@ from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.pipeline.test_contact_roles import BILL, PATIENTS, ROLE, contact, of, roles
 from tests.pipeline.test_rollback import everything, run_of
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 from transport.failpoint import EXIT_CODE
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -33,9 +32,8 @@ def clinic() -> Iterator[SandboxProcess]:
 
 @pytest.fixture(scope="module")
 def alex(clinic: SandboxProcess) -> Iterator[Person]:
-    person = Person(clinic)
-    yield person
-    person.close()
+    with Person(clinic) as person:
+        yield person
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +69,7 @@ async def moved(
             "invoice", *({"id": one, **of("ann"), **BILL} for one in (THEIRS, MOVED, HELD, PLAIN, "920005", "920006"))
         )
         await pipeline.begin()
-        for stage in STAGES:
-            pipeline.start(stage)
-        await pipeline.start_control()
+        await pipeline.start_all()
         await pipeline.equal(within=90)
         await pipeline.at_rest()
         yield pipeline

@@ -6,6 +6,7 @@ import pytest
 
 from tests.agents.rows import row, version
 from tests.pipeline.pipeline import CODEC, Pipeline
+from tests.pipeline.visits import BILL
 from tests.transport.waiting import eventually
 from transport.failpoint import EXIT_CODE
 
@@ -48,18 +49,10 @@ async def test_broken_answers_of_the_target_are_waited_out_and_write_nothing_twi
 async def test_a_bill_whose_first_answer_was_lost_arrives_though_its_patient_may_be_set_only_once(
     moved: Pipeline,
 ) -> None:
-    bill = {
-        "number": "INV-8",
-        "patient_id": "745001",
-        "practice_id": "1",
-        "provider_id": "1",
-        "issue_date": "2026-01-05",
-    }
     moved.practice.put("patient", {"id": "745001", "last_name": "Twice", "practice_id": "1"})
     await moved.equal()
     moved.org.fault(route="composite/sobjects/Opportunity", kind="drop", count=1, after=True)
-    more = {"status": "open", "total_amount": "90.00", "items": []}
-    moved.practice.put("invoice", {"id": "745002", **bill, **more})
+    moved.practice.put("invoice", {"id": "745002", "number": "INV-8", "patient_id": "745001", **BILL})
     await moved.equal()
     assert moved.org.struck() == [1]
     moved.org.clear_faults()
@@ -67,21 +60,13 @@ async def test_a_bill_whose_first_answer_was_lost_arrives_though_its_patient_may
 
 
 async def test_a_row_whose_first_answer_was_lost_stays_ours_whenever_its_loader_dies(moved: Pipeline) -> None:
-    bill = {
-        "number": "INV-9",
-        "patient_id": "746001",
-        "practice_id": "1",
-        "provider_id": "1",
-        "issue_date": "2026-01-05",
-    }
     moved.practice.put("patient", {"id": "746001", "last_name": "Ours", "practice_id": "1"})
     await moved.equal()
     await moved.at_rest()
     await moved.end("deliver")
     moved.org.fault(route="composite/sobjects/Opportunity", kind="drop", count=1, after=True)
     moved.start("deliver", CARRYOVER_FAILPOINTS="journal-removed=exit#1")
-    more = {"status": "open", "total_amount": "90.00", "items": []}
-    moved.practice.put("invoice", {"id": "746002", **bill, **more})
+    moved.practice.put("invoice", {"id": "746002", "number": "INV-9", "patient_id": "746001", **BILL})
     assert await moved.ended("deliver") == EXIT_CODE
     moved.start("deliver")
     await moved.equal()

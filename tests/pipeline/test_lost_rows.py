@@ -14,18 +14,12 @@ from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
+from tests.pipeline.visits import VISIT
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
-VISIT = {
-    "appointment_type": "Check-up",
-    "starts_at": "2026-05-04T09:00:00Z",
-    "duration_minutes": 30,
-    "status": "booked",
-    "practice_id": "1",
-}
+AT_HOME = {**VISIT, "practice_id": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +29,7 @@ async def moving(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) ->
         pipeline = Pipeline(kafka.bootstrap, f"lost.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("lost"))
         try:
             await pipeline.begin()
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal()
             yield pipeline
         finally:
@@ -46,13 +38,26 @@ async def moving(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def alex(moving: Pipeline) -> Any:
-    person = Person(moving.sandbox)
-    yield person
-    person.close()
+    with Person(moving.sandbox) as person:
+        yield person
 
 
 def undelete(pipeline: Pipeline, sf_id: str) -> None:
     pipeline.org.http.post("/undelete", json={"ids": [sf_id]}).raise_for_status()
+
+
+async def deleted_there(pipeline: Pipeline, person: Person, vp_id: str, name: str) -> str:
+    """Moves a patient, whom somebody then deletes in Salesforce; returns the contact's id."""
+    pipeline.practice.put("patient", {"id": vp_id, "last_name": name, "practice_id": "1"})
+    await pipeline.equal()
+    contact: str = pipeline.org.rows("Contact")[f"patient:{vp_id}"]["Id"]
+    person.delete("Contact", contact)
+    return contact
+
+
+async def replay_lost(pipeline: Pipeline) -> None:
+    code, _ = await pipeline.carryover("replay", "--rejected", "TARGET_ROW_DELETED")
+    assert code == 0
 
 
 async def outcome(pipeline: Pipeline, reference: str, what: str, code: str, detail: str | None = None) -> None:
@@ -69,11 +74,8 @@ async def outcome(pipeline: Pipeline, reference: str, what: str, code: str, deta
 async def test_a_visit_of_a_patient_whom_somebody_deleted_waits_by_name_until_the_patient_is_back(
     moving: Pipeline, alex: Person
 ) -> None:
-    moving.practice.put("patient", {"id": "760001", "last_name": "Comes Back", "practice_id": "1"})
-    await moving.equal()
-    contact = moving.org.rows("Contact")["patient:760001"]["Id"]
-    alex.delete("Contact", contact)
-    moving.practice.put("appointment", {"id": "760002", **VISIT, "patient_id": "760001"})
+    contact = await deleted_there(moving, alex, "760001", "Comes Back")
+    moving.practice.put("appointment", {"id": "760002", **AT_HOME, "patient_id": "760001"})
     await outcome(moving, "appointment:760002", "hold", "PARENT_GONE", "patient:760001")
     await outcome(moving, "patient:760001", "lost", "TARGET_ROW_DELETED")
 
@@ -85,8 +87,7 @@ async def test_a_visit_of_a_patient_whom_somebody_deleted_waits_by_name_until_th
 
     await eventually(counted)
     undelete(moving, contact)
-    code, _ = await moving.carryover("replay", "--rejected", "TARGET_ROW_DELETED")
-    assert code == 0
+    await replay_lost(moving)
     await moving.equal()
     assert moving.org.rows("Contact")["patient:760001"]["Id"] == contact
     await moving.conserved()
@@ -95,10 +96,7 @@ async def test_a_visit_of_a_patient_whom_somebody_deleted_waits_by_name_until_th
 async def test_a_change_of_a_deleted_row_is_rejected_and_the_next_one_lands_once_it_is_undeleted(
     moving: Pipeline, alex: Person
 ) -> None:
-    moving.practice.put("patient", {"id": "761001", "last_name": "Deleted", "practice_id": "1"})
-    await moving.equal()
-    contact = moving.org.rows("Contact")["patient:761001"]["Id"]
-    alex.delete("Contact", contact)
+    contact = await deleted_there(moving, alex, "761001", "Deleted")
     moving.practice.put("patient", {"id": "761001", "last_name": "Edited Meanwhile"})
     await moving.rejected("patient:761001", "TARGET_ROW_DELETED")
     undelete(moving, contact)
@@ -111,16 +109,12 @@ async def test_a_change_of_a_deleted_row_is_rejected_and_the_next_one_lands_once
 async def test_a_lost_row_is_made_again_when_the_settings_say_so_and_what_waits_goes_on(
     moving: Pipeline, alex: Person
 ) -> None:
-    moving.practice.put("patient", {"id": "762001", "last_name": "Made Again", "practice_id": "1"})
-    await moving.equal()
-    first = moving.org.rows("Contact")["patient:762001"]["Id"]
-    alex.delete("Contact", first)
-    moving.practice.put("appointment", {"id": "762002", **VISIT, "patient_id": "762001"})
+    first = await deleted_there(moving, alex, "762001", "Made Again")
+    moving.practice.put("appointment", {"id": "762002", **AT_HOME, "patient_id": "762001"})
     await outcome(moving, "appointment:762002", "hold", "PARENT_GONE", "patient:762001")
     await moving.end("deliver")
     moving.start("deliver", CARRYOVER_LOAD__MAKE_LOST_AGAIN="true")
-    code, _ = await moving.carryover("replay", "--rejected", "TARGET_ROW_DELETED")
-    assert code == 0
+    await replay_lost(moving)
     await moving.equal()
     assert moving.org.rows("Contact")["patient:762001"]["Id"] != first
     await moving.conserved()
@@ -134,8 +128,8 @@ async def test_reconcile_finds_what_nothing_else_meets_and_lists_what_others_did
         {"id": "765001", "last_name": "Loses a Visit", "practice_id": "1"},
         {"id": "765002", "last_name": "Edited There", "practice_id": "1"},
     )
-    moving.practice.put("appointment", {"id": "765003", **VISIT, "patient_id": "765001"})
-    old = {**VISIT, "starts_at": "2019-05-04T09:00:00Z"}
+    moving.practice.put("appointment", {"id": "765003", **AT_HOME, "patient_id": "765001"})
+    old = {**AT_HOME, "starts_at": "2019-05-04T09:00:00Z"}
     moving.practice.put("appointment", {"id": "765004", **old, "patient_id": "765001"})
     await moving.equal()
     await moving.at_rest()
@@ -159,8 +153,7 @@ async def test_reconcile_finds_what_nothing_else_meets_and_lists_what_others_did
     await outcome(moving, "appointment:765003", "lost", "TARGET_ROW_DELETED")
     alex.delete("Contact", stray)
     undelete(moving, events["appointment:765003"]["Id"])
-    code, _ = await moving.carryover("replay", "--rejected", "TARGET_ROW_DELETED")
-    assert code == 0
+    await replay_lost(moving)
     await moving.equal()
     await moving.conserved()
     code, found = await moving.carryover("reconcile")
@@ -168,9 +161,7 @@ async def test_reconcile_finds_what_nothing_else_meets_and_lists_what_others_did
 
 
 async def test_a_row_that_was_deleted_at_both_ends_is_deleted(moving: Pipeline, alex: Person) -> None:
-    moving.practice.put("patient", {"id": "763001", "last_name": "Both Ends", "practice_id": "1"})
-    await moving.equal()
-    alex.delete("Contact", moving.org.rows("Contact")["patient:763001"]["Id"])
+    await deleted_there(moving, alex, "763001", "Both Ends")
     moving.practice.delete("patient", "763001")
 
     async def told() -> bool:
@@ -201,7 +192,6 @@ async def test_a_bill_that_verification_misses_takes_its_payments_along(moving: 
     await outcome(moving, "invoice:764002", "lost", "TARGET_ROW_DELETED")
     await outcome(moving, "payment:764003", "lost", "TARGET_ROW_DELETED", "invoice:764002")
     undelete(moving, row)
-    code, _ = await moving.carryover("replay", "--rejected", "TARGET_ROW_DELETED")
-    assert code == 0
+    await replay_lost(moving)
     await moving.equal()
     await moving.conserved()

@@ -14,6 +14,7 @@ from cutover import phase
 from mapping.document import load_map
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline import visits
 from tests.pipeline.maps import write_map
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
@@ -92,10 +93,7 @@ async def messages(pipeline: Pipeline, name: str) -> set[str]:
 
 
 ROLES = ", primary_role: OpportunityContactRole"
-BILL = {
-    "number": "INV-M", "practice_id": "1", "provider_id": "1", "issue_date": "2026-01-05",
-    "status": "open", "total_amount": "90.00", "items": [],
-}  # fmt: skip
+BILL = {**visits.BILL, "number": "INV-M"}
 
 
 @pytest.fixture

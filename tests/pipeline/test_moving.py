@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from cutover.priority import NICE
+from tests.pipeline import visits
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.practice import STAND_IN, refusable
 from tests.transport.waiting import eventually
@@ -48,15 +49,7 @@ async def test_what_the_desk_does_arrives(moved: Pipeline) -> None:
     await moved.conserved()
 
 
-VISIT = {
-    "appointment_type": "Check-up",
-    "starts_at": "2026-05-04T09:00:00Z",
-    "duration_minutes": 30,
-    "status": "booked",
-    "patient_id": "710001",
-    "provider_id": "1",
-    "practice_id": "1",
-}
+VISIT = {**visits.VISIT, "patient_id": "710001", "provider_id": "1", "practice_id": "1"}
 
 
 async def test_a_deleted_visit_leaves_and_an_undeleted_one_comes_back(moved: Pipeline) -> None:

@@ -19,17 +19,11 @@ from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from sandbox.staff import STAFF
 from tests.pipeline.pipeline import Pipeline
+from tests.pipeline.visits import VISIT
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
-VISIT = {
-    "appointment_type": "Check-up",
-    "starts_at": "2026-05-04T09:00:00Z",
-    "duration_minutes": 30,
-    "status": "booked",
-}
 HERE = {"patient_id": "1001", "practice_id": "1"}
 WITHOUT_LOGIN = "11"
 INACTIVE = "9"
@@ -49,9 +43,7 @@ async def held(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> A
         )
         try:
             await pipeline.begin(fallback=False)
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             yield pipeline
         finally:
             pipeline.kill()

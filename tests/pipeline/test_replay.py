@@ -15,7 +15,6 @@ from sandbox.process import SandboxProcess
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
 from topics.broker import open_broker
-from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
@@ -28,9 +27,7 @@ async def stored(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) ->
         pipeline = Pipeline(kafka.bootstrap, f"replay.{uuid4().hex[:6]}.", sandbox, directory, partitions=2)
         try:
             await pipeline.begin()
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             pipeline.practice.mutate(edits=20, creates=4, deletes=4, undeletes=2, seed=3)
             await pipeline.equal(within=90)

@@ -18,7 +18,6 @@ from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.practice import STAND_IN
 from tests.pipeline.undone import Row, check_as_before, everything, kept_with, phase_of, run_of
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 from transport.failpoint import EXIT_CODE
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -34,9 +33,8 @@ def clinic() -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def alex(clinic: SandboxProcess) -> Iterator[Person]:
-    person = Person(clinic)
-    yield person
-    person.close()
+    with Person(clinic) as person:
+        yield person
 
 
 @pytest.fixture
@@ -54,9 +52,7 @@ async def moved(kafka: LocalKafka, clinic: SandboxProcess, tmp_path: Any) -> Asy
             ),
         )
         await pipeline.begin()
-        for stage in STAGES:
-            pipeline.start(stage)
-        await pipeline.start_control()
+        await pipeline.start_all()
         await pipeline.equal(within=90)
         pipeline.practice.mutate(edits=30, creates=6, deletes=6, undeletes=2, seed=5)
         pipeline.practice.delete("patient", str(ADOPTED[0]))

@@ -15,6 +15,22 @@ Records: TypeAlias = dict[str, list[Record]]
 FALLBACK = STAFF[7].email.lower()
 """Who owns what belongs to nobody with a login."""
 
+VISIT: Record = {
+    "appointment_type": "Check-up",
+    "starts_at": "2026-05-04T09:00:00Z",
+    "duration_minutes": 30,
+    "status": "booked",
+}
+BILL: Record = {
+    "practice_id": "1",
+    "provider_id": "1",
+    "issue_date": "2026-01-05",
+    "status": "open",
+    "total_amount": "90.00",
+    "items": [],
+}
+"""A visit and a bill as tests put them into the practice; whose they are, they add."""
+
 STAGES = {
     "paid": "Closed Won",
     "open": "Proposal/Price Quote",
