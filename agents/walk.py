@@ -59,7 +59,9 @@ class Walk:
         cursor = self._load()
         while True:
             try:
-                page, last = await self._rows(cursor, time)
+                page = await self._page(cursor)
+                cursor = await self._begun(cursor, page)
+                page, last = await self._rows(cursor, page, time)
             except PageTooSlow:
                 cursor = cursor.again()
                 continue
@@ -68,7 +70,6 @@ class Walk:
                     raise
                 cursor = cursor.again()  # the source has forgotten the place
                 continue
-            cursor = cursor.begun(page.server_time, self._overlap)
             onward = page.next
             token = onward.token if onward is not None else None
             following = cursor.after_page(last, has_next=page.has_next, size=page.size, token=token)
@@ -89,11 +90,21 @@ class Walk:
         # What is stored may be a second behind; a new run begins where the store says.
         return self._cursor if self._cursor is not None and self._cursor.run == cursor.run else cursor
 
-    async def _rows(self, cursor: Cursor, time: SourceTime) -> tuple[Page, datetime | None]:
-        """Reads and publishes the page that the cursor points at; the page, and when its last row was modified, as a parameter can say it."""
+    async def _begun(self, cursor: Cursor, page: Page) -> Cursor:
+        """The cursor, with the sweep's beginning, after a sweep's first page has been read.
+
+        The snapshot's beginning is durable before any of its rows goes out: a row that is out and is deleted then is in no later page, and in the feed of
+        deletes only for who asks from there on.
+        """
+        begun = cursor.begun(page.server_time, self._overlap)
+        if cursor.deleted_since is None:
+            await self._save(begun, now=True)
+        return begun
+
+    async def _rows(self, cursor: Cursor, page: Page, time: SourceTime) -> tuple[Page, datetime | None]:
+        """Publishes the page that the cursor points at; the page, and when its last row was modified, as a parameter can say it."""
         x = self._x
         self._floor = cursor.since - 2 * self._overlap
-        page = await self._page(cursor)
         fresh, last = await x.read(self._object, cursor.run, page.records, page.seen, self)
         if fresh and not await self._watch.check(page.records):
             page = await self._page(cursor)
