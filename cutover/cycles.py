@@ -23,7 +23,7 @@ def circles(waits_for: Mapping[str, str]) -> Iterator[list[str]]:
             here = waits_for.get(here)
         if here is not None and here in path:
             yield list(path)[path[here] :]
-        settled |= path.keys()
+        settled.update(path)  # `|=` with a view of keys would make the whole set anew
 
 
 def breaks(waits_for: Mapping[str, str]) -> list[Unlink]:
