@@ -183,7 +183,7 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
         parts.outputs,
         parts.table(names.state("extract"), names.extract),
         client,
-        {name: _source(rule) for name, rule in objects.items()},
+        {name: _source(rule, awaited=name in setup.document.awaited) for name, rule in objects.items()},
         overlap=timedelta(seconds=setup.overlap_seconds),
         poll=timedelta(seconds=setup.poll_seconds),
     )
@@ -197,9 +197,9 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
     return app
 
 
-def _source(rule: ObjectRule) -> Source:
+def _source(rule: ObjectRule, *, awaited: bool) -> Source:
     needed = frozenset(field for column in rule.columns.values() for field in column.source_fields)
-    return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed)
+    return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed, awaited)
 
 
 def resolve(setup: Setup) -> App:

@@ -16,6 +16,7 @@ import orjson
 
 from agents.archive import Archive
 from agents.cursor import BEGINNING, Cursor, key_of
+from agents.deferral import Deferral
 from agents.drift import Drifted, Watch
 from agents.lookups import Again, Lookups
 from agents.outputs import Outputs, now_ms, position_of, row_of
@@ -32,7 +33,7 @@ from topics.catalogue import SOURCE_BYTES
 from topics.codec import Undecodable, Unencodable
 from topics.messages import Change, Extract
 from topics.version import Version
-from transport.assignment import Assignment, StaleAssignment
+from transport.assignment import Assignment, StaleAssignment, TopicPartition
 from transport.chunk import Chunk
 
 log = logging.getLogger(__name__)
@@ -46,12 +47,21 @@ _NEVER: Final = Version(BEGINNING, closed=False).encode()
 
 @dataclass(frozen=True)
 class Source:
-    """How one object is read: the resource's name in the API, its standard fields, the Salesforce object it becomes, and the fields the map reads."""
+    """How one object is read.
+
+    Attributes:
+        resource: its name in the API.
+        fields: its standard fields.
+        sobject: the Salesforce object it becomes.
+        needed: the fields the map reads.
+        awaited: whether other records wait for those of this object.
+    """
 
     resource: str
     fields: Sequence[str]
     sobject: str
     needed: frozenset[str] = field(default_factory=frozenset)
+    awaited: bool = False
 
 
 class Fresh(NamedTuple):
@@ -94,6 +104,7 @@ class Extraction:
         self._poll = poll
         self._lookups = Lookups(self._look_up, self._refuse_request, self._fail)
         self._watches: dict[str, tuple[Assignment, Watch]] = {}
+        self._deferrals: dict[str, tuple[Assignment, Deferral]] = {}
         self._running: dict[str, tuple[Assignment, asyncio.Task[None]]] = {}
         self._failure: BaseException | None = None
 
@@ -102,6 +113,7 @@ class Extraction:
     async def handle(self, chunk: Chunk) -> None:
         state = self.table.partition(chunk.tp.partition)
         lookups: list[Extract] = []
+        deferred: dict[bytes, bytes | None] = {}
         for record in chunk.records:
             try:
                 _, decoded = self.outputs.decode(record)
@@ -117,15 +129,30 @@ class Extraction:
                     # Now, not with the chunk: that has to wait for its look-ups.
                     key = key_of(request["object"])
                     await self.table.write(chunk.tp.partition, {key: Cursor(request["run"]).encode()})
-            else:
+            elif (later := self._defer(chunk, request)) is None:
                 lookups.append(request)
+            else:
+                deferred |= later
+        if deferred:
+            await self.table.write(chunk.tp.partition, deferred)
         self._lookups.begin(chunk, lookups)
+
+    def _defer(self, chunk: Chunk, request: Extract) -> Mapping[bytes, bytes] | None:
+        """What is to be written for a look-up that needs no request, or none yet; None for one that does."""
+        object_, number = request["object"], chunk.tp.partition
+        stored = self.table.partition(number).get(key_of(object_))
+        if request["kind"] != "lookup" or stored is None or not self.sources[object_].awaited:
+            return None
+        cursor, deferral = Cursor.decode(stored), self._deferral(chunk.assignment, number, object_)
+        if deferral.knows(request["vp_id"] or "", cursor.run):
+            return {}
+        return deferral.waits(request) if cursor.sweeps == 0 else None
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         record = chunk.records[0]
         await self._reject("unknown:?", f"QUARANTINED_{type(exc).__name__.upper()}", record.value or b"", record)
 
-    async def _look_up(self, chunk: Chunk, request: Extract) -> None:
+    async def _look_up(self, assignment: Assignment, tp: TopicPartition, request: Extract) -> None:
         """Reads one record; ``lookup`` asks for a parent somebody waits for, ``census`` for one that ledger and source disagree on."""
         object_, vp_id = request["object"], request["vp_id"] or ""
         found = await self.client.get(self.sources[object_].resource, vp_id)
@@ -134,11 +161,11 @@ class Extraction:
             kept = await self._archives[object_].find(vp_id)
             if kept is not None:
                 (record, seen), archived = kept, True
-        chunk.assignment.check()
+        assignment.check()
         if record is not None:
             try:
                 fresh, _ = await self.read(object_, request["run"], [record], seen, None, archived=archived)
-                if fresh and not await self._watch(chunk.assignment, chunk.tp.partition, object_).check([record]):
+                if fresh and not await self._watch(assignment, tp.partition, object_).check([record]):
                     again = await self.client.get(self.sources[object_].resource, vp_id)
                     if again.record is not None:
                         fresh, _ = await self.read(object_, request["run"], [again.record], again.seen, None)
@@ -183,12 +210,16 @@ class Extraction:
         pause = 1.0
         paused_said = 0.0
         loop = asyncio.get_running_loop()
+        deferral = self._deferral(assignment, number, object_) if self.sources[object_].awaited else None
+        ending: asyncio.Task[None] | None = None
         try:
-            walk = Walk(self, self._watch(assignment, number, object_), number, object_, self._overlap)
+            walk = Walk(self, self._watch(assignment, number, object_), number, object_, self._overlap, deferral)
             while assignment.live:
                 try:
                     await walk.sweep()
                     pause = 1.0
+                    if deferral is not None and (ending is None or ending.done()):
+                        ending = asyncio.create_task(self._end_deferral(assignment, number, object_, deferral))
                     await asyncio.sleep(self._poll.total_seconds())
                 except Drifted as exc:
                     if not paused_said or loop.time() - paused_said >= _SAID_AGAIN_SECONDS:
@@ -199,6 +230,27 @@ class Extraction:
                     log.warning("the extract of %s is waiting: %s", object_, exc)
                     await rest(assignment, exc.retry_after or pause)
                     pause = min(2 * pause, PAUSE_MOST)
+        except StaleAssignment:
+            return
+        except Exception as exc:  # noqa: BLE001 - the tick crashes the process
+            self._fail(exc)
+
+    def _deferral(self, assignment: Assignment, number: int, object_: str) -> Deferral:
+        known = self._deferrals.get(object_)
+        if known is None or known[0] is not assignment:
+            self._deferrals[object_] = known = (assignment, Deferral(self.table, number, object_))
+        return known[1]
+
+    async def _end_deferral(self, assignment: Assignment, number: int, object_: str, deferral: Deferral) -> None:
+        """After a sweep: looks up what waited for it and was not in it, beside the next sweeps."""
+        tp = TopicPartition(self.table.source, number)
+
+        async def ask(vp_id: str, run: str) -> None:
+            request: Extract = {"kind": "lookup", "object": object_, "vp_id": vp_id, "run": run, "at": now_ms()}
+            await self._lookups.one(assignment, tp, request)
+
+        try:
+            await deferral.end(ask, self.outputs.publisher.settle)
         except StaleAssignment:
             return
         except Exception as exc:  # noqa: BLE001 - the tick crashes the process
@@ -254,6 +306,8 @@ class Extraction:
             change = self._change("upsert", version, run, origin)
             change["fields"], change["custom"] = found.fields, found.custom
             await self._send(object_, found.vp_id, change)
+            if walk is not None:
+                walk.published(found.vp_id)
 
     def _final_before(self, seen: Span) -> datetime:
         """What was modified before this will not change under the same stamp any more: changes are stamped a moment before they can be read."""

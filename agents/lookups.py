@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from agents.patience import PAUSE_MOST, rest
 from connectors.errors import ConnectorError
 from topics.messages import Extract
-from transport.assignment import StaleAssignment
+from transport.assignment import Assignment, StaleAssignment, TopicPartition
 from transport.chunk import Chunk
 from transport.publisher import PublishFailed
 
@@ -42,7 +42,7 @@ class Lookups:
 
     def __init__(
         self,
-        look_up: Callable[[Chunk, Extract], Awaitable[None]],
+        look_up: Callable[[Assignment, TopicPartition, Extract], Awaitable[None]],
         refuse: Callable[[Extract, str], Awaitable[None]],
         failed: Callable[[BaseException], None],
         at_once: int = AT_ONCE,
@@ -62,26 +62,33 @@ class Lookups:
         task.add_done_callback(self._tasks.discard)
 
     async def _all(self, chunk: Chunk, requests: Sequence[Extract]) -> None:
-        ends = await asyncio.gather(*(self._one(chunk, request) for request in requests), return_exceptions=True)
+        ends = await asyncio.gather(
+            *(self.one(chunk.assignment, chunk.tp, request) for request in requests), return_exceptions=True
+        )
         failures = [end for end in ends if isinstance(end, BaseException) and not isinstance(end, StaleAssignment)]
         if failures:
             self._failed(failures[0])
         elif not any(ends):
             chunk.done()
 
-    async def _one(self, chunk: Chunk, request: Extract) -> None:
+    async def one(self, assignment: Assignment, tp: TopicPartition, request: Extract) -> None:
+        """Carries out one look-up, however long it takes until it has an answer; ``tp`` waits for it.
+
+        Raises:
+            StaleAssignment: the partition was revoked meanwhile.
+        """
         pause = _PAUSE_FIRST
         while True:
-            chunk.assignment.check()
+            assignment.check()
             try:
                 async with self._places:
-                    chunk.assignment.check()
-                    await self._look_up(chunk, request)
-                chunk.assignment.touch(chunk.tp)
+                    assignment.check()
+                    await self._look_up(assignment, tp, request)
+                assignment.touch(tp)
             except (ConnectorError, Again) as exc:
                 self._say(request["object"], exc)
                 asked = exc.retry_after if isinstance(exc, ConnectorError) else None
-                await rest(chunk.assignment, asked or pause, chunk.tp)
+                await rest(assignment, asked or pause, tp)
                 pause = min(2 * pause, PAUSE_MOST)
                 continue
             except (StaleAssignment, PublishFailed, KafkaError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.archive import read_feed
 from agents.cursor import BEGINNING, Cursor, Seen, key_of
+from agents.deferral import Deferral
 from agents.drift import Watch
 from connectors.errors import NotFound, PageTooSlow, RequestRefused
 from connectors.visual_practice.client import Next, Page
@@ -31,14 +32,24 @@ class Walk:
         number: the partition that holds the object's task.
         object_: which object.
         overlap: how far each sweep looks back behind the one before.
+        deferral: keeps what has been published, for look-ups that wait; None when nobody waits for this object.
     """
 
-    def __init__(self, extraction: Extraction, watch: Watch, number: int, object_: str, overlap: timedelta) -> None:
+    def __init__(
+        self,
+        extraction: Extraction,
+        watch: Watch,
+        number: int,
+        object_: str,
+        overlap: timedelta,
+        deferral: Deferral | None = None,
+    ) -> None:
         self._x = extraction
         self._watch = watch
         self._number = number
         self._object = object_
         self._overlap = overlap
+        self._deferral = deferral
         self._resource = extraction.sources[object_].resource
         self._seen = Seen()
         self._floor = BEGINNING
@@ -48,6 +59,11 @@ class Walk:
 
     def new(self, vp_id: str, version: str, modified: datetime, *, deleted: bool) -> bool:
         return self._seen.new(vp_id, version, modified, deleted=deleted, since=self._floor)
+
+    def published(self, vp_id: str) -> None:
+        """Notes that a record is on its way."""
+        if self._deferral is not None:
+            self._deferral.meet(vp_id)
 
     def knows(self, vp_id: str, version: str, *, deleted: bool) -> bool:
         return self._seen.knows(vp_id, version, deleted=deleted)
@@ -159,7 +175,8 @@ class Walk:
         """Makes the cursor durable after everything published before it, at most once a second: what lies between is read again."""
         time = asyncio.get_running_loop().time()
         if now or time - self._saved_at >= _SAVE_SECONDS:
+            met = {} if self._deferral is None else self._deferral.state(cursor.run)
             await self._x.outputs.publisher.settle()
-            changes: dict[bytes, bytes | None] = {key_of(self._object): cursor.encode(), **self._watch.state()}
+            changes: dict[bytes, bytes | None] = {key_of(self._object): cursor.encode(), **self._watch.state(), **met}
             await self._x.table.write(self._number, changes)
             self._saved_at = time

@@ -243,6 +243,13 @@ class MapDocument(_Rule):
         return found
 
     @property
+    def awaited(self) -> frozenset[str]:
+        """The objects whose records others may wait for."""
+        columns = (column.parent for rule in self.objects.values() for column in rule.columns.values())
+        links = (link.parent for rule in self.objects.values() if (link := rule.same_as) is not None)
+        return frozenset(name for name in (*columns, *links, *self.parts) if name is not None)
+
+    @property
     def owners(self) -> frozenset[str]:
         """The objects that own records: users, and those who stand for them."""
         return frozenset(name for name, rule in self.objects.items() if rule.kind in {"owner", "same_as"})

@@ -89,21 +89,53 @@ async def test_look_ups_run_beside_each_other_and_hold_up_no_start(
 ) -> None:
     reading = await read()
     await equal(reading, read_topic)
-    ids = sorted(one["id"] for one in reading.practice.dump()["patients"])[:12]
-    tell("faults", route="GET /v1/patients/\\d", kind="slow", seconds=0.5)
-    tell("faults", route="GET /v1/patients/\\d", kind="503", count=3)
-    await reading.ask(*(("lookup", "patient", vp_id) for vp_id in ids))
+    ids = sorted(one["id"] for one in reading.practice.dump()["practices"])[:12]
+    tell("faults", route="GET /v1/practices/\\d", kind="slow", seconds=0.5)
+    tell("faults", route="GET /v1/practices/\\d", kind="503", count=3)
+    await reading.ask(*(("lookup", "practice", vp_id) for vp_id in ids))
     assert reading.unfinished() == 1
-    await reading.ask(("start", "patient", ""))
+    await reading.ask(("start", "practice", ""))
     assert reading.unfinished() == 1, "the start is done, the look-ups are not"
 
     async def published() -> bool:
         reading.check()
-        topic = await read_topic(reading.catalogue.vp("patient"))
+        topic = await read_topic(reading.catalogue.vp("practice"))
         origins = {record.key.decode() for record in topic if dict(record.headers)["origin"] == b"lookup"}
         return origins == set(ids) and reading.unfinished() == 0
 
     await eventually(published)
+
+
+async def test_a_look_up_waits_for_the_snapshot_and_asks_only_for_what_that_has_not_met(
+    read: Read, tell: Tell, read_topic: ReadTopic
+) -> None:
+    tell("pace", record_seconds=0.02)
+    reading = await read(page_size=20)
+    ids = sorted(one["id"] for one in reading.practice.dump()["patients"])
+
+    async def fates() -> list[str]:
+        refs = await read_topic(reading.catalogue.refs)
+        return [record.key.decode() for record in refs]
+
+    await reading.ask(*(("lookup", "patient", vp_id) for vp_id in (*ids, "424242")))
+    assert reading.unfinished() == 0, "the look-ups wait as state, and hold nothing up"
+    assert await fates() == []
+    reading = await read(page_size=20)  # the reader dies, the look-ups don't
+
+    async def answered() -> bool:
+        reading.check()
+        assert await fates() == ["patient:424242"]
+        return True
+
+    await eventually(answered, within=40)
+    await equal(reading, read_topic)
+    topic = await read_topic(reading.catalogue.vp("patient"))
+    assert [one for one in topic if dict(one.headers)["origin"] == b"lookup"] == []
+    await reading.ask(("lookup", "patient", ids[0]))
+    assert reading.unfinished() == 0
+    assert [
+        one for one in await read_topic(reading.catalogue.vp("patient")) if dict(one.headers)["origin"] == b"lookup"
+    ] == []
 
 
 async def test_an_archived_record_is_still_there(read: Read, tell: Tell, read_topic: ReadTopic) -> None:
