@@ -178,12 +178,12 @@ def _share_calls(app: App, allowance: Allowance, publisher: Publisher) -> None:
 def ingest(setup: Setup, client: VisualPractice) -> App:
     """The app that reads the source and maps."""
     parts, names = _Parts(setup, "ingest"), setup.catalogue
-    objects = setup.document.objects
+    objects, awaited = setup.document.objects, setup.document.awaited
     extraction = Extraction(
         parts.outputs,
         parts.table(names.state("extract"), names.extract),
         client,
-        {name: _source(rule, awaited=name in setup.document.awaited) for name, rule in objects.items()},
+        {name: _source(rule, awaited.get(name)) for name, rule in objects.items()},
         overlap=timedelta(seconds=setup.overlap_seconds),
         poll=timedelta(seconds=setup.poll_seconds),
     )
@@ -197,7 +197,7 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
     return app
 
 
-def _source(rule: ObjectRule, *, awaited: bool) -> Source:
+def _source(rule: ObjectRule, awaited: str | None) -> Source:
     needed = frozenset(field for column in rule.columns.values() for field in column.source_fields)
     return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed, awaited)
 

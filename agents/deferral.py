@@ -3,8 +3,8 @@
 A child that waits asks for its parent; while a snapshot is loaded nearly every parent is waited for at some moment. A request of the API for each of them would
 take longer than the snapshot itself.
 
-Keys of the extract's state, in the partition of the walk: ``K|<object> NUL <id>`` a record that has been published, in which run; ``W|<object> NUL <id>``
-one that is to be looked up when the snapshot has not met it, in which run.
+Keys of the extract's state, in the partition of the walk: ``K|<object> NUL <id>`` a record that has been published, as what and in which run;
+``W|<object> NUL <id>`` one that is to be looked up when the snapshot has not met it, in which run.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ class Deferral:
         table: the extract's state.
         number: the partition that holds the object's task.
         object_: which object.
+        awaited: as what others wait for its records. What was published under a map in which nobody waited so doesn't count: its fate was told to nobody.
     """
 
-    def __init__(self, table: StateTable, number: int, object_: str) -> None:
+    def __init__(self, table: StateTable, number: int, object_: str, awaited: str) -> None:
+        self._awaited = awaited
         self._table = table
         self._number = number
         self._known = b"K|" + object_.encode()
@@ -43,11 +45,14 @@ class Deferral:
     def state(self, run: str) -> dict[bytes, bytes | None]:
         """What is to be written with the cursor of ``run``, when all that has been met is published for good."""
         met, self._met = self._met, set()
-        return {b"%s\0%s" % (self._known, vp_id.encode()): run.encode() for vp_id in met}
+        return {b"%s\0%s" % (self._known, vp_id.encode()): self._mark(run) for vp_id in met}
 
     def knows(self, vp_id: str, run: str) -> bool:
         """Whether the record has been published in ``run``: its fate comes by itself, and a look-up tells nothing more."""
-        return self._table.partition(self._number).get(b"%s\0%s" % (self._known, vp_id.encode())) == run.encode()
+        return self._table.partition(self._number).get(b"%s\0%s" % (self._known, vp_id.encode())) == self._mark(run)
+
+    def _mark(self, run: str) -> bytes:
+        return f"{self._awaited} {run}".encode()
 
     def waits(self, request: Extract) -> Mapping[bytes, bytes]:
         """What is to be written for a look-up that waits for the snapshot's end."""

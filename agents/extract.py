@@ -54,14 +54,14 @@ class Source:
         fields: its standard fields.
         sobject: the Salesforce object it becomes.
         needed: the fields the map reads.
-        awaited: whether other records wait for those of this object.
+        awaited: as what other records wait for those of this object, None when none do; see `mapping.rules.MapDocument.awaited`.
     """
 
     resource: str
     fields: Sequence[str]
     sobject: str
     needed: frozenset[str] = field(default_factory=frozenset)
-    awaited: bool = False
+    awaited: str | None = None
 
 
 class Fresh(NamedTuple):
@@ -141,7 +141,7 @@ class Extraction:
         """What is to be written for a look-up that needs no request, or none yet; None for one that does."""
         object_, number = request["object"], chunk.tp.partition
         stored = self.table.partition(number).get(key_of(object_))
-        if request["kind"] != "lookup" or stored is None or not self.sources[object_].awaited:
+        if request["kind"] != "lookup" or stored is None or self.sources[object_].awaited is None:
             return None
         cursor, deferral = Cursor.decode(stored), self._deferral(chunk.assignment, number, object_)
         if deferral.knows(request["vp_id"] or "", cursor.run):
@@ -210,7 +210,7 @@ class Extraction:
         pause = 1.0
         paused_said = 0.0
         loop = asyncio.get_running_loop()
-        deferral = self._deferral(assignment, number, object_) if self.sources[object_].awaited else None
+        deferral = self._deferral(assignment, number, object_) if self.sources[object_].awaited is not None else None
         ending: asyncio.Task[None] | None = None
         try:
             walk = Walk(self, self._watch(assignment, number, object_), number, object_, self._overlap, deferral)
@@ -236,9 +236,9 @@ class Extraction:
             self._fail(exc)
 
     def _deferral(self, assignment: Assignment, number: int, object_: str) -> Deferral:
-        known = self._deferrals.get(object_)
+        known, awaited = self._deferrals.get(object_), self.sources[object_].awaited or ""
         if known is None or known[0] is not assignment:
-            self._deferrals[object_] = known = (assignment, Deferral(self.table, number, object_))
+            self._deferrals[object_] = known = (assignment, Deferral(self.table, number, object_, awaited))
         return known[1]
 
     async def _end_deferral(self, assignment: Assignment, number: int, object_: str, deferral: Deferral) -> None:

@@ -1,26 +1,17 @@
 """A lane: the rows of one partition of one Salesforce object on their way, one write in flight per row, newest wins.
 
-Pure bookkeeping: what waits, what flies, which chunk may be committed. `agents.load` sends and settles.
+Pure bookkeeping: what waits, what flies, which chunk may be committed. `agents.departure` says when, `agents.load` sends and settles.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from agents.item import Item, Key
 from agents.rowstate import Origin
 from topics.messages import Batch
-
-COMPANY: Final = 200
-"""So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
-
-_PATIENCE: Final = 10
-_OLD_PATIENCE: Final = 6
-_OLD_SECONDS: Final = 600.0
 
 Operation: TypeAlias = Literal["upsert", "insert", "update", "delete"]
 
@@ -53,23 +44,19 @@ class Lane:
     Attributes:
         queued: rows that wait, the newest version of each, oldest first.
         flying: rows in a batch that has not been settled.
-        batches: how many batches fly.
         recalled: what unfinished batches of a former owner say, by row; entries leave as their rows come again.
         recalled_rows: how many rows each of those batches had.
         ready: false until the journal has been read; nothing is sent before.
+        youngest: the newest version that has come since rows left last, "" for none.
     """
 
     partition: int
     queued: dict[Key, Item] = field(default_factory=dict)
     flying: dict[str, Item] = field(default_factory=dict)
-    batches: int = 0
     recalled: dict[Key, Recalled] = field(default_factory=dict)
     recalled_rows: dict[str, int] = field(default_factory=dict)
     ready: bool = False
-    waiting_since: float = 0.0
-    _looked_at: int = 0
-    _begun: float = 0.0
-    _youngest: str = ""
+    youngest: str = ""
 
     def offer(self, item: Item) -> list[Item]:
         """Takes ``item`` in.
@@ -97,11 +84,8 @@ class Lane:
             del self.queued[item.key]
             item.origin, item.target = waiting.origin, waiting.target
             _succeed(item, waiting)
-        alone = not self.queued
         self.queued[item.key] = item
-        if alone:
-            self._begin(time.monotonic())
-        self._youngest = max(self._youngest, version)
+        self.youngest = max(self.youngest, version)
         return [waiting] if waiting is not None else []
 
     def unheard(self, item: Item) -> Item | None:
@@ -110,34 +94,6 @@ class Lane:
         if former is None or not (former.attempts or (recalled is not None and recalled.version == former.version)):
             return None
         return former
-
-    def due(self, now: float, idle_seconds: float, full: int) -> bool:
-        """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
-
-        While rows come the wait starts over, for ten times the idle time at most, and as long as it takes when they come fast. For rows that were changed
-        long ago (a snapshot's) nobody waits: they get six times as long. Each batch costs calls, however few rows it has.
-        """
-        if not self.ready or not self.queued:
-            return False
-        if len(self.queued) >= full:
-            return True
-        if self.batches or now - self.waiting_since < idle_seconds:
-            return False
-        unit = idle_seconds * (_OLD_PATIENCE if self._youngest < _moment(time.time() - _OLD_SECONDS) else 1)
-        if now - self.waiting_since < unit:
-            return False
-        joined = len(self.queued) - self._looked_at
-        if joined <= 0 or (joined < COMPANY and now - self._begun >= _PATIENCE * unit):
-            return True
-        self._wait(now)
-        return False
-
-    def _begin(self, now: float) -> None:
-        self._begun, self._youngest = now, ""
-        self._wait(now)
-
-    def _wait(self, now: float) -> None:
-        self.waiting_since, self._looked_at = now, len(self.queued)
 
     def candidates(self, now: float) -> Iterable[Item]:
         """Waiting items that may leave: one of each row of which nothing flies, none that is to wait before it is tried again."""
@@ -152,14 +108,12 @@ class Lane:
         for item in items:
             del self.queued[item.key]
             self.flying[item.reference] = item
-        self.batches += 1
-        self._begin(time.monotonic())
+        self.youngest = ""
 
     def land(self, items: Collection[Item]) -> None:
         """Takes a settled batch out of the air; its items are finished or offered again by the caller."""
         for item in items:
             del self.flying[item.reference]
-        self.batches -= 1
 
     def remember(self, batch: Batch, items: Collection[Item]) -> bool:
         """Lets the journal entry of a batch of this owner speak for rows that are to be sent again, as that of a dead one would.
@@ -190,8 +144,3 @@ def _succeed(item: Item, former: Item) -> None:
     """Remembers of an end the earlier version that it takes the place of: it may have been sent."""
     if item.op != "upsert":
         item.former = former if former.op == "upsert" else former.former
-
-
-def _moment(at: float) -> str:
-    """A moment as versions begin with it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

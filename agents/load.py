@@ -10,12 +10,15 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from functools import partial
+from typing import Any, Final, Literal, cast
 
 from agents.adoption import GONE, Adoption
 from agents.contact_step import ContactStep
+from agents.departure import Departure
+from agents.flight import Flight, touch
 from agents.inserting import Inserting
 from agents.item import Item, Items, Ticket
 from agents.journal import Journal
@@ -39,7 +42,8 @@ from transport.chunk import Chunk
 _POISON: Final = "these bytes are no row of Carryover; find out who wrote them to this topic"
 _TICK_SECONDS: Final = 0.05
 _SMALL_BATCH: Final = 100
-_FLYING_BATCHES: Final = 2
+_MOST_FLIGHTS: Final = 4
+"""Beside each other; but for the first all are full, so that an org that takes minutes for a job is kept busy."""
 
 
 class Load:
@@ -105,11 +109,13 @@ class Load:
         self._items = Items(sort_by)
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
-        self._idle_seconds = idle_seconds
+        self._departure = Departure(idle_seconds, batch_rows)
         self._gate = gate
         self._finishing = finishing
         self._lanes: dict[int, tuple[Assignment, Lane]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._flights: set[Flight] = set()
+        self._turn = 0
         self._numbers = itertools.count()
 
     # -- rows in -----------------------------------------------------------------------------------------------------------------------
@@ -149,15 +155,17 @@ class Load:
         if known is None or known[0] is not assignment:
             lane = Lane(number)
             self._lanes[number] = known = (assignment, lane)
-            touch = lambda: self._touch(assignment, lane)  # noqa: E731
-            work = recall(assignment, lane, self._journal, self._rows, self._sending, touch)
-            self._spawn(work, assignment, lane)
+            alive = partial(self._touch, assignment, lane)
+            work = recall(assignment, lane, self._journal, self._rows, self._sending, alive)
+            self._spawn(work, assignment, [lane])
         return known[1]
 
-    def _spawn(self, work: Any, assignment: Assignment, lane: Lane) -> None:
+    def _spawn(self, work: Any, assignment: Assignment, lanes: Sequence[Lane]) -> None:
+        partitions = [lane.partition for lane in lanes]
+
         async def run() -> None:
             try:
-                with waiting_for(lambda: self._touch(assignment, lane)):
+                with waiting_for(lambda: touch(assignment, self._rows.source, partitions)):
                     await work
             except StaleAssignment:
                 return
@@ -172,7 +180,7 @@ class Load:
     _failure: BaseException | None = None
 
     async def tick(self) -> None:
-        """Lets batches leave when they are due; runs until cancelled.
+        """Lets flights leave when they are due; runs until cancelled.
 
         Raises:
             Exception: whatever a batch has failed with that nobody expected: the process has to go down.
@@ -188,33 +196,64 @@ class Load:
                         self._touch(assignment, lane)
                 if self._room.closed or not self._finishing():
                     continue
-            for number, (assignment, lane) in list(self._lanes.items()):
-                if not assignment.live:
-                    del self._lanes[number]
-                elif (
-                    (lane.recalled or not closed)
-                    and lane.batches < _FLYING_BATCHES
-                    and lane.due(time.monotonic(), self._idle_seconds, self._batch_rows)
-                ):
-                    self._leave(assignment, lane, only_recalled=closed)
+            self._depart(closed=closed)
+
+    def _depart(self, *, closed: bool) -> None:
+        """Lets the next flight leave if it is due; ``closed``: only rows that an unfinished batch of a former owner has."""
+        for number, (assignment, _) in list(self._lanes.items()):
+            if not assignment.live:
+                del self._lanes[number]
+        if not self._lanes:
+            return
+        assignment = next(iter(self._lanes.values()))[0]
+        lanes = [lane for _, lane in self._lanes.values() if lane.ready and (lane.recalled or not closed)]
+        flying = sum(flight.assignment is assignment for flight in self._flights)
+        now = time.monotonic()
+        if flying >= _MOST_FLIGHTS or not lanes or not self._departure.due(now, lanes):
+            return
+        self._turn += 1
+        first = self._turn % len(lanes)
+        self._leave(assignment, lanes[first:] + lanes[:first], only_recalled=closed)
+        self._departure.begin(now, lanes)
 
     def _touch(self, assignment: Assignment, lane: Lane) -> None:
         """Tells the watchdog that the lane's partition is being worked on; raises `StaleAssignment` when it is ours no longer."""
-        assignment.check()
-        for tp in assignment.positions:
-            if tp.topic == self._rows.source and tp.partition == lane.partition:
-                assignment.touch(tp)
+        touch(assignment, self._rows.source, [lane.partition])
 
-    # -- a batch -----------------------------------------------------------------------------------------------------------------------
+    # -- a flight ----------------------------------------------------------------------------------------------------------------------
 
-    def _leave(self, assignment: Assignment, lane: Lane, *, only_recalled: bool) -> None:
-        """Picks the next batch: rows of one operation, sorted by parent, as many as fit."""
+    def _leave(self, assignment: Assignment, lanes: Sequence[Lane], *, only_recalled: bool) -> None:
+        """Picks the next batches: rows of one operation from all lanes, as many as fit."""
+        picked: dict[Operation, Flight] = {}
+        retried: dict[Operation, Flight] = {}
+        full = False
+        for lane in lanes:
+            if full:
+                break
+            full = self._pick(assignment, lane, picked, retried, only_recalled=only_recalled)
+        if self._room.since is not None:  # a few rows show whether there is room again
+            retried = {operation: retried.get(operation) or picked[operation] for operation in {*retried, *picked}}
+            picked = {}
+        for operation, flight in (*retried.items(), *picked.items()):
+            flight.board()
+            self._spawn_flight(operation, flight)
+
+    def _pick(
+        self,
+        assignment: Assignment,
+        lane: Lane,
+        picked: dict[Operation, Flight],
+        retried: dict[Operation, Flight],
+        *,
+        only_recalled: bool,
+    ) -> bool:
+        """Picks rows of one lane; those that need no batch are settled beside. True when a batch is full."""
         partition = self._rows.partition(lane.partition)
-        picked: dict[Operation, list[Member]] = {}
         checks: list[Member] = []
         local: list[Member] = []
         unsure: list[Member] = []
-        aside = ((self._look, checks), (self._settle_locally, local), (self._only_contacts, unsure))
+        full = False
+        few = self._room.since is not None
         for item in lane.candidates(time.monotonic()):
             state = RowState.decode(partition.get(key_of(item.reference)))
             recalled = lane.recalled.get(item.key)
@@ -233,23 +272,19 @@ class Load:
                 )
             removes = item.removes and not state.adopted
             operation: Operation = "delete" if removes else "update" if state.sf_id else "upsert"
-            picked.setdefault(operation, []).append((item, state))
-            if len(picked[operation]) >= self._batch_rows:
+            alone = item.by_collections or item.attempts > 0
+            flights, most = (retried, _SMALL_BATCH) if alone else (picked, _SMALL_BATCH if few else self._batch_rows)
+            flight = flights.setdefault(operation, Flight(assignment, self._rows.source))
+            if len(flight) < most:
+                flight.add(lane, item, state)
+            if not alone and len(flight) >= most:
+                full = True
                 break
-        for work, members in aside:
+        for work, members in ((self._look, checks), (self._settle_locally, local), (self._only_contacts, unsure)):
             if members:
                 lane.take([item for item, _ in members])
-                self._spawn(work(assignment, lane, members), assignment, lane)
-        for operation, members in picked.items():
-            small = [member for member in members if member[0].by_collections or member[0].attempts]
-            rest = [member for member in members if not (member[0].by_collections or member[0].attempts)]
-            if self._room.since is not None:  # a few rows show whether there is room again
-                small, rest = (small or rest)[:_SMALL_BATCH], []
-            for group in (small[:_SMALL_BATCH], rest):
-                if group:
-                    group.sort(key=_parents)
-                    lane.take([item for item, _ in group])
-                    self._spawn(self._fly(assignment, lane, operation, group), assignment, lane)
+                self._spawn(work(assignment, lane, members), assignment, [lane])
+        return full
 
     @staticmethod
     def _needs_no_call(item: Item, state: RowState, recalled: Recalled | None) -> bool:
@@ -288,18 +323,29 @@ class Load:
         assert self._contacts is not None
         for item, state in members:
             self._believe(item, state, None)
-        batch: Batch = {**self._batch(lane, "update", members), "path": "collections"}
+        batch = self._batch(lane, "update", members, "collections")
         await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
         results = [(Result(item, state.sf_id), state) for item, state in members]
         await self._contacts.follow(results, lambda: self._touch(assignment, lane))
         assignment.check()
         await self._settlement.settle(assignment, lane, results, batch)
 
-    async def _fly(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
-        touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        members, lost = await self._loss.find(members, touch)
+    def _spawn_flight(self, operation: Operation, flight: Flight) -> None:
+        async def fly() -> None:
+            try:
+                await self._fly(operation, flight)
+            finally:
+                self._flights.discard(flight)
+
+        self._flights.add(flight)
+        lanes = [lane for lane, _ in flight.by_lane(flight.members)]
+        self._spawn(fly(), flight.assignment, lanes)
+
+    async def _fly(self, operation: Operation, flight: Flight) -> None:
+        touch, assignment = flight.touch, flight.assignment
+        members, lost = await self._loss.find(flight.members, touch)
         for item, state in members:
-            self._believe(item, state, lane.recalled.get(item.key))
+            self._believe(item, state, flight.lane(item).recalled.get(item.key))
         fresh = self._inserting.choose([item for item, _ in members]) if operation == "upsert" else set()
         members, held = await self._decide_origins(members, touch)
         members, nothing = await self._find_ends(members, touch)
@@ -308,7 +354,7 @@ class Load:
         ours, flagged, kept = await self._spare(operation, [one for one in members if one[0].target is None], touch)
         if operation == "upsert":
             if self._sending.create_only:
-                await self._find_made(lane, ours, touch)
+                await self._find_made(flight, ours, touch)
             theirs += [member for member in ours if member[0].found is not None]
             ours = [member for member in ours if member[0].found is None]
         if self._contacts is not None and (barred := await self._contacts.barred([*theirs, *ours], touch)):
@@ -318,32 +364,31 @@ class Load:
             ours = [member for member in ours if member[0].key not in without]
         assignment.check()
         if flagged:
-            lane.batches += 1
-            self._spawn(self._fly(assignment, lane, "update", flagged), assignment, lane)
-        if aside := lost + held + [(Result(item), state) for item, state in (*nothing, *kept)]:
-            lane.batches += 1  # they leave the air in a settlement of their own
-            await self._settlement.settle(assignment, lane, aside, None)
+            self._spawn_flight("update", flight.part(flagged))
+        await self._settle(flight, lost + held + [(Result(item), state) for item, state in (*nothing, *kept)], {})
         new = [member for member in ours if member[0].key in fresh]
         known = [member for member in ours if member[0].key not in fresh]
         flights: list[tuple[Operation, list[Member]]] = [(operation, known), ("insert", new), ("update", theirs)]
-        # Where nothing is left an empty one takes the batch out of the air.
-        flights = [flight for flight in flights if flight[1]] or [(operation, [])]
-        lane.batches += len(flights) - 1
         for kind, some in flights:
-            await self._send(assignment, lane, kind, some)
+            if some:
+                await self._send(flight, kind, some)
 
-    async def _send(self, assignment: Assignment, lane: Lane, operation: Operation, members: Sequence[Member]) -> None:
-        touch = lambda: self._touch(assignment, lane)  # noqa: E731
-        batch = self._batch(lane, operation, members)
-        if members:
-            if failpoint.ARMED:
-                failpoint.hit("origins-decided")
-            await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
-            if failpoint.ARMED:
-                failpoint.hit("batch-planned")
+    async def _send(self, flight: Flight, operation: Operation, members: Sequence[Member]) -> None:
+        touch, assignment = flight.touch, flight.assignment
+        path = self._path(operation, members)
+        batches: dict[int, Batch] = {}
+        if failpoint.ARMED:
+            failpoint.hit("origins-decided")
+        plans = []
+        for lane, some in flight.by_lane(members):
+            batch = batches[lane.partition] = self._batch(lane, operation, some, path)
+            plans.append(self._journal.plan(batch, [_journaled(item, state) for item, state in some]))
+        await asyncio.gather(*plans)
+        if failpoint.ARMED:
+            failpoint.hit("batch-planned")
         rows = [(item, item.target or state.sf_id or item.found) for item, state in members]
-        if batch["path"] == "bulk":
-            results = await self._sending.by_bulk(batch, rows, operation, touch)
+        if path == "bulk":
+            results = await self._sending.by_bulk([*batches.values()], rows, operation, touch)
         else:
             results = await self._sending.by_collections(rows, operation, touch)
         states = dict(members)
@@ -358,7 +403,23 @@ class Load:
         if self._contacts is not None:
             await self._contacts.follow(settled, touch)
             assignment.check()
-        await self._settlement.settle(assignment, lane, settled, batch)
+        await self._settle(flight, settled, batches)
+
+    async def _settle(
+        self, flight: Flight, results: Sequence[tuple[Result, RowState]], batches: Mapping[int, Batch]
+    ) -> None:
+        """Settles results lane by lane, beside each other."""
+        of_item = {result.item: (result, state) for result, state in results}
+        work = [
+            self._settlement.settle(
+                flight.assignment, lane, [of_item[item] for item, _ in some], batches.get(lane.partition)
+            )
+            for lane, some in flight.by_lane((result.item, state) for result, state in results)
+        ]
+        ends = await asyncio.gather(*work, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
 
     async def _decide_origins(
         self, members: Sequence[Member], touch: Callable[[], None]
@@ -418,12 +479,12 @@ class Load:
                 nothing.append((item, state))
         return sent, nothing
 
-    async def _find_made(self, lane: Lane, members: Sequence[Member], touch: Callable[[], None]) -> None:
+    async def _find_made(self, flight: Flight, members: Sequence[Member], touch: Callable[[], None]) -> None:
         """Finds rows that an earlier call may have made, whose answer nobody has heard: what may be set only with a new row would be refused now."""
         unsure = [
             item
             for item, state in members
-            if item.op == "upsert" and not state.lost and (item.attempts or item.key in lane.recalled)
+            if item.op == "upsert" and not state.lost and (item.attempts or item.key in flight.lane(item).recalled)
         ]
         present = await self._sending.present([item.reference for item in unsure], touch) if unsure else {}
         for item in unsure:
@@ -449,10 +510,15 @@ class Load:
             (flagged if item.op == "flag" else kept).append((item, state))
         return free, flagged, kept
 
-    def _batch(self, lane: Lane, operation: Operation, members: Sequence[Member]) -> Batch:
+    def _path(self, operation: Operation, members: Sequence[Member]) -> Literal["bulk", "collections"]:
         together = not any(item.by_collections or item.attempts for item, _ in members)
         bulk = together and operation != "delete" and len(members) >= self._bulk_from_rows
-        bulk = bulk or (operation == "insert" and bool(members))  # what it has done can be read from its job only
+        # What an insert has done can be read from its job only.
+        return "bulk" if bulk or operation == "insert" else "collections"
+
+    def _batch(
+        self, lane: Lane, operation: Operation, members: Sequence[Member], path: Literal["bulk", "collections"]
+    ) -> Batch:
         return {
             "id": f"{lane.partition:03d}-{time.time_ns():x}-{os.getpid():x}-{next(self._numbers):x}",
             "sobject": self._sending.sobject,
@@ -460,16 +526,12 @@ class Load:
             "facet": "owner",
             "partition": lane.partition,
             "state": "planned",
-            "path": "bulk" if bulk else "collections",
+            "path": path,
             "job_id": None,
             "rows": len(members),
-            "run": members[0][0].layout.run if members else "",
+            "run": members[0][0].layout.run,
             "at": now_ms(),
         }
-
-
-def _parents(member: Member) -> tuple[str, ...]:
-    return member[0].parents
 
 
 def _journaled(item: Item, state: RowState) -> BatchRow:

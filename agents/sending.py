@@ -232,9 +232,13 @@ class Sending:
     # -- Bulk --------------------------------------------------------------------------------------------------------------------------
 
     async def by_bulk(
-        self, batch: Batch, items: Sequence[tuple[Item, str | None]], operation: Operation, touch: Callable[[], None]
+        self,
+        batches: Sequence[Batch],
+        items: Sequence[tuple[Item, str | None]],
+        operation: Operation,
+        touch: Callable[[], None],
     ) -> list[Result]:
-        """Sends ``items`` as one Bulk job; each step that another worker would need to know is durable before the next.
+        """Sends ``items``, the rows of ``batches``, as one Bulk job; each step that another worker would need to know is durable before the next.
 
         Not for deletes: their result files name rows by Salesforce id only.
         """
@@ -243,7 +247,7 @@ class Sending:
         job = await insist(lambda: self.bulk.create(self.sobject, cast("BulkOperation", operation), external), touch)
         if failpoint.ARMED:
             failpoint.hit("job-created")
-        await self._journal.note(batch, "created", job)
+        await asyncio.gather(*(self._journal.note(batch, "created", job) for batch in batches))
         if failpoint.ARMED:
             failpoint.hit("job-id-durable")
         try:

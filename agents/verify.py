@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -158,15 +158,19 @@ class Verify:
         self._came = now
 
     def _due(self, now: float) -> list[Check]:
-        """Checks whose time has come: they fill a call, no other has come for a moment, or they have waited long."""
+        """Checks whose time has come: they fill calls, no other has come for a moment, or they have waited long."""
         idle = now - self._came >= _COMPANY_SECONDS
-        new = Counter(check.operation["object"] for check in self._again.values() if not check.tries)
-        full = {object_ for object_, count in new.items() if idle or count >= MOST_IDS}
-        return [
-            check
-            for check in self._again.values()
-            if check.due <= now or (not check.tries and check.operation["object"] in full)
-        ]
+        due: list[Check] = []
+        new: dict[str, list[Check]] = defaultdict(list)
+        for check in self._again.values():
+            if not check.tries:
+                new[check.operation["object"]].append(check)
+            elif check.due <= now:
+                due.append(check)
+        for waiting in new.values():
+            whole = len(waiting) - len(waiting) % MOST_IDS
+            due += waiting if idle or waiting[0].due <= now else waiting[:whole]
+        return due
 
     async def tick(self) -> None:
         """Reads landings when there are enough of them, and rows that differed again when their time has come; runs until cancelled."""

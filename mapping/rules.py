@@ -243,11 +243,13 @@ class MapDocument(_Rule):
         return found
 
     @property
-    def awaited(self) -> frozenset[str]:
-        """The objects whose records others may wait for."""
+    def awaited(self) -> dict[str, str]:
+        """The objects whose records others may wait for, and as what: as a `parent`, or to be `counted` in only."""
         columns = (column.parent for rule in self.objects.values() for column in rule.columns.values())
         links = (link.parent for rule in self.objects.values() if (link := rule.same_as) is not None)
-        return frozenset(name for name in (*columns, *links, *self.parts) if name is not None)
+        return dict.fromkeys(self.parts, "counted") | {
+            name: "parent" for name in (*columns, *links) if name is not None
+        }
 
     @property
     def owners(self) -> frozenset[str]:

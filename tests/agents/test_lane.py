@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from typing import cast
 
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agents.item import Item, Ticket
-from agents.lane import COMPANY, Lane, Recalled
+from agents.lane import Lane, Recalled
 from agents.rowstate import Origin
 from tests.agents.rows import item, row
 from topics.messages import Batch
@@ -181,68 +179,6 @@ def test_a_row_that_is_to_wait_is_no_candidate_before_its_time() -> None:
     assert list(lane.candidates(100)) == [one]
 
 
-NOW = int((datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds())
-"""Number of a version that has just been changed."""
-
-
-def _ready(*numbers: int, of: int = NOW) -> Lane:
-    lane = Lane(0)
-    lane.ready = True
-    for number in numbers:
-        offer(lane, alone(f"patient:{number}", of)[0])
-    return lane
-
-
-def test_a_batch_is_due_when_it_is_full_or_nothing_flies_and_its_eldest_has_waited() -> None:
-    lane = _ready()
-    now = time.monotonic()
-    assert not lane.due(now + 100, 1, 2)
-    one, _ = alone("patient:1", NOW)
-    offer(lane, one)
-    assert not lane.due(lane.waiting_since + 0.9, 1, 2)
-    assert lane.due(lane.waiting_since + 1, 1, 2)
-    lane.take([one])
-    two, _ = alone("patient:2", NOW)
-    offer(lane, two)
-    assert not lane.due(now + 100, 1, 2), "something flies"
-    three, _ = alone("patient:3", NOW)
-    offer(lane, three)
-    assert lane.due(lane.waiting_since, 1, 2), "it is full"
-    lane.ready = False
-    assert not lane.due(now + 100, 1, 2), "the journal has not been read"
-
-
-def test_a_batch_waits_on_while_rows_stream_in_until_it_is_full() -> None:
-    lane = _ready(*range(COMPANY + 1))
-    began = lane.waiting_since
-    assert not lane.due(began + 100, 1, 10_000), "a call's worth has come within the idle time"
-    assert not lane.due(began + 100.9, 1, 10_000), "the wait has started over"
-    assert lane.due(began + 101, 1, 10_000), "nobody has come since"
-    for number in range(COMPANY):
-        offer(lane, alone(f"patient:{2 * COMPANY + number}", NOW)[0])
-    assert lane.due(began + 1, 1, 2 * COMPANY), "it is full"
-
-
-def test_a_batch_that_few_rows_join_waits_ten_idle_times_and_no_longer() -> None:
-    lane = _ready(0)
-    began = lane.waiting_since
-    for second in range(1, 10):
-        offer(lane, alone(f"patient:{second}", NOW)[0])
-        assert not lane.due(began + second, 1, 10_000)
-    offer(lane, alone("patient:10", NOW)[0])
-    assert lane.due(began + 10, 1, 10_000)
-
-
-def test_rows_that_were_changed_long_ago_wait_six_times_as_long() -> None:
-    lane = _ready(0, of=1)
-    began = lane.waiting_since
-    assert not lane.due(began + 5.9, 1, 10_000)
-    assert lane.due(began + 6, 1, 10_000)
-    offer(lane, alone("patient:1", NOW)[0])
-    assert lane.due(began + 1, 1, 10_000) is False, "one that has just been changed has joined"
-    assert lane.due(began + 2, 1, 10_000), "for it nobody is to wait longer"
-
-
 def test_a_recalled_batch_is_open_until_the_last_of_its_rows_has_come_again() -> None:
     lane = Lane(0)
     for number in (1, 2):
@@ -304,7 +240,7 @@ class LaneModel(RuleBasedStateMachine):
             assert counted.done_count <= 1
             if counted.done_count:
                 assert version <= max(self.sent.get(reference, ""), open_.get(reference, "")), "done and lost"
-        assert self.lane.batches == len(self.flights)
+        assert len(self.lane.flying) == sum(map(len, self.flights))
 
     def teardown(self) -> None:
         for _ in range(100):

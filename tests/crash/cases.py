@@ -56,13 +56,14 @@ def _both(name: str, point: str) -> Step:
     return Step(name, point, point)
 
 
-# In each batch is one row that somebody else's stands in the way of. It is settled aside, before the journal: the second audit is the batch's.
+# A batch has rows of two partitions, each with its own journal entry and state. In each batch is one row that somebody else's stands in the way of. It is
+# settled aside, before the journal: the second audit is the batch's.
 STEPS: Final = (
     _both("origins decided", "origins-decided=exit#1"),
     _both("journal in its topic, not in the local file", "changelog-durable=exit#1"),
     _both("journal durable", "batch-planned=exit#1"),
     Step("job created", "job-created=exit#1", None),
-    Step("job id in its topic, not in the local file", "changelog-durable=exit#2", None),
+    Step("job id in its topic, not in the local file", "changelog-durable=exit#3", None),
     Step("job id durable", "job-id-durable=exit#1", None),
     Step("uploaded", "job-uploaded=exit#1", None),
     Step("closed", "job-closed=exit#1", None),
@@ -72,7 +73,7 @@ STEPS: Final = (
     Step("last call sent", None, "collections-sent=exit#2"),
     _both("audit sent", "audit-sent=exit#2"),
     _both("audit durable", "audit-durable=exit#2"),
-    Step("rows in their topic, not in the local file", "changelog-durable=exit#3", "changelog-durable=exit#2"),
+    Step("rows in their topic, not in the local file", "changelog-durable=exit#5", "changelog-durable=exit#3"),
     _both("rows durable", "rows-durable=exit#2"),
     _both("journal entry removed", "journal-removed=exit#1"),
     _both("checkpoint begun", "before-outputs=exit#1"),

@@ -33,7 +33,7 @@ _AT_MOST: Final = (
 
 
 class Track:
-    """A cutover of one partition, so that a batch is a batch, with everything running."""
+    """A cutover of two partitions, whose rows leave in one batch, with everything running."""
 
     def __init__(self, bootstrap: str, sandbox: SandboxProcess, directory: Path, way: Way) -> None:
         self.way = way
@@ -47,7 +47,7 @@ class Track:
             f"crash-{way}.{uuid4().hex[:6]}.",
             sandbox,
             directory,
-            partitions=1,
+            partitions=2,
             CARRYOVER_KAFKA__SESSION_SECONDS="6",
             CARRYOVER_LOAD__BULK_FROM_ROWS="50" if way == "bulk" else "2000",
             CARRYOVER_LOAD__IDLE_SECONDS="1.0",  # on a busy machine the rows take a while to come

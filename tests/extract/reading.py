@@ -61,7 +61,7 @@ class Reading:
             self.client,
             {
                 "practice": Source("practices", SOURCE_FIELDS["practices"], "Account", frozenset({"name"})),
-                "patient": Source("patients", SOURCE_FIELDS["patients"], "Contact", needed, awaited=True),
+                "patient": Source("patients", SOURCE_FIELDS["patients"], "Contact", needed, awaited="parent"),
             },
             overlap=timedelta(seconds=2),
             poll=timedelta(seconds=0.1),

@@ -1,0 +1,80 @@
+"""When the waiting rows of a Salesforce object leave: all lanes together, so that their batches are as full as they can be. Pure but for the clock.
+
+Each batch costs calls, however few rows it has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Final
+
+from agents.lane import Lane
+
+COMPANY: Final = 200
+"""So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
+
+_PATIENCE: Final = 10
+_OLD_PATIENCE: Final = 6
+_OLD_SECONDS: Final = 600.0
+
+
+class Departure:
+    """Of one Salesforce object.
+
+    Arguments:
+        idle_seconds: how long a row waits for company.
+        full: rows of a full batch.
+    """
+
+    def __init__(self, idle_seconds: float, full: int) -> None:
+        self._idle_seconds = idle_seconds
+        self._full = full
+        self._begun: float | None = None
+        self._since = 0.0
+        self._looked_at = 0
+
+    def due(self, now: float, lanes: Collection[Lane]) -> bool:
+        """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
+
+        While rows come the wait starts over, for ten times the idle time at most, and as long as it takes when they come fast. For rows that were changed
+        long ago (a snapshot's) nobody waits: they get six times as long.
+
+        Arguments:
+            now: monotonic seconds; asked at least as often as rows should leave.
+            lanes: those that may send.
+        """
+        queued = sum(len(lane.queued) for lane in lanes)
+        if not queued:
+            self._begun = None
+            return False
+        if self._begun is None:
+            self.begin(now, lanes)
+        if queued >= self._full:
+            return True
+        if any(lane.flying for lane in lanes) or now - self._since < self._idle_seconds:
+            return False
+        youngest = max(lane.youngest for lane in lanes)
+        unit = self._idle_seconds * (_OLD_PATIENCE if youngest < _moment(time.time() - _OLD_SECONDS) else 1)
+        if now - self._since < unit:
+            return False
+        joined = queued - self._looked_at
+        begun = now if self._begun is None else self._begun
+        if joined <= 0 or (joined < COMPANY and now - begun >= _PATIENCE * unit):
+            return True
+        self._wait(now, queued)
+        return False
+
+    def begin(self, now: float, lanes: Collection[Lane]) -> None:
+        """The wait of what is there begins: the first rows have come, or a batch has left without them."""
+        self._begun = now
+        self._wait(now, sum(len(lane.queued) for lane in lanes))
+
+    def _wait(self, now: float, queued: int) -> None:
+        self._since, self._looked_at = now, queued
+
+
+def _moment(at: float) -> str:
+    """A moment as versions begin with it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

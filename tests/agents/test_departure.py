@@ -1,0 +1,83 @@
+"""Rows of all lanes leave together: when a batch is full, or when nobody joins it any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from agents.departure import COMPANY, Departure
+from agents.lane import Lane
+from tests.agents.test_lane import alone, offer
+
+NOW = int((datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds())
+"""Number of a version that was made just now, see `tests.agents.rows`."""
+
+
+def lanes(count: int = 1) -> list[Lane]:
+    made = [Lane(number) for number in range(count)]
+    for lane in made:
+        lane.ready = True
+    return made
+
+
+def join(lane: Lane, *numbers: int, of: int = NOW) -> None:
+    for number in numbers:
+        offer(lane, alone(f"patient:{number}", of)[0])
+
+
+def test_a_batch_is_due_when_it_is_full_or_nothing_flies_and_its_eldest_has_waited() -> None:
+    departure, [one, other] = Departure(1, 3), lanes(2)
+    assert not departure.due(100, [one, other])
+    join(one, 1)
+    assert not departure.due(200, [one, other])
+    assert not departure.due(200.9, [one, other])
+    assert departure.due(201, [one, other])
+    one.take([*one.queued.values()])
+    departure.begin(201, [one, other])
+    join(other, 2)
+    assert not departure.due(300, [one, other]), "something flies"
+    join(one, 3)
+    assert not departure.due(300, [one, other])
+    join(other, 4)
+    assert departure.due(300, [one, other]), "it is full"
+
+
+def test_the_wait_begins_with_the_first_row() -> None:
+    departure, [lane] = Departure(1, 10), lanes()
+    assert not departure.due(0, [lane])
+    assert not departure.due(100, [lane])
+    join(lane, 1)
+    assert not departure.due(101, [lane])
+    assert departure.due(102, [lane])
+
+
+def test_a_batch_waits_on_while_rows_stream_in_until_it_is_full() -> None:
+    departure, both = Departure(1, 10_000), lanes(2)
+    join(both[0], 0)
+    assert not departure.due(0, both)
+    join(both[0], *range(1, COMPANY // 2 + 1))
+    join(both[1], *range(COMPANY, COMPANY + COMPANY // 2))
+    assert not departure.due(100, both), "a call's worth has come within the idle time"
+    assert not departure.due(100.9, both), "the wait has started over"
+    assert departure.due(101, both), "nobody has come since"
+
+
+def test_a_batch_that_few_rows_join_waits_ten_idle_times_and_no_longer() -> None:
+    departure, [lane] = Departure(1, 10_000), lanes()
+    join(lane, 0)
+    assert not departure.due(0, [lane])
+    for second in range(1, 10):
+        join(lane, second)
+        assert not departure.due(second, [lane])
+    join(lane, 10)
+    assert departure.due(10, [lane])
+
+
+def test_rows_that_were_changed_long_ago_wait_six_times_as_long() -> None:
+    departure, [lane] = Departure(1, 10_000), lanes()
+    join(lane, 0, of=1)
+    assert not departure.due(0, [lane])
+    assert not departure.due(5.9, [lane])
+    assert departure.due(6, [lane])
+    join(lane, 1)
+    assert not departure.due(6.9, [lane]), "one that has just been changed has joined"
+    assert departure.due(8, [lane]), "for it nobody is to wait longer"
