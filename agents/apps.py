@@ -51,6 +51,7 @@ from transport.publisher import Publisher
 
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
 _WINDOW: Final = 2000  # records of each partition
+_VERIFY_WINDOW: Final = 3000  # so that there are enough rows of each object to fill calls
 _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
 # While a batch flies the next one begins to gather. Rows that wait are most of what the process holds.
 _DELIVER_AHEAD: Final = 1000
@@ -276,7 +277,8 @@ def deliver(
             unique=_unique(describes[sobject], external_id),
         )
     app = parts.app(
-        window_records=setup.batch_rows + _DELIVER_AHEAD, order=[names.sf(OWNER), *(names.sf(name) for name in loads)]
+        window_records=2 * setup.batch_rows // names.partitions + _DELIVER_AHEAD,
+        order=[names.sf(OWNER), *(names.sf(name) for name in loads)],
     )
     _register(app, "owners", owners, names.sf(OWNER))
     _background(app, owners.tick)
@@ -345,7 +347,7 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowan
         book.of,
         {name: len(document.objects[name].columns) for name in document.objects if document.objects[name].part_of},
     )
-    app = parts.app()
+    app = parts.app(window_records=_VERIFY_WINDOW)
     _background(app, book.follow)
     _register(app, "verify", verifier, names.audit)
     _background(app, verifier.tick)

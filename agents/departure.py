@@ -16,6 +16,7 @@ COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
 
 _PATIENCE: Final = 10
+_BURST_PATIENCE: Final = 60
 _OLD_PATIENCE: Final = 6
 _OLD_SECONDS: Final = 600.0
 
@@ -38,8 +39,8 @@ class Departure:
     def due(self, now: float, lanes: Collection[Lane]) -> bool:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
-        While rows come the wait starts over, for ten times the idle time at most, and as long as it takes when they come fast. For rows that were changed
-        long ago (a snapshot's) nobody waits: they get six times as long.
+        While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
+        many at once), and as long as it takes when they come fast. For rows that were changed long ago (a snapshot's) nobody waits: they get six times as long.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -61,7 +62,8 @@ class Departure:
             return False
         joined = queued - self._looked_at
         begun = now if self._begun is None else self._begun
-        if joined <= 0 or (joined < COMPANY and now - begun >= _PATIENCE * unit):
+        patience = _PATIENCE if queued < COMPANY else _BURST_PATIENCE
+        if joined <= 0 or (joined < COMPANY and now - begun >= patience * unit):
             return True
         self._wait(now, queued)
         return False

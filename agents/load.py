@@ -42,8 +42,8 @@ from transport.chunk import Chunk
 _POISON: Final = "these bytes are no row of Carryover; find out who wrote them to this topic"
 _TICK_SECONDS: Final = 0.05
 _SMALL_BATCH: Final = 100
-_MOST_FLIGHTS: Final = 4
-"""Beside each other; but for the first all are full, so that an org that takes minutes for a job is kept busy."""
+_MOST_FLIGHTS: Final = 2
+"""Beside each other; the second leaves only when it is full. More would keep more rows in memory: where the org takes minutes for a job, more workers help."""
 
 
 class Load:

@@ -125,6 +125,7 @@ class Verify:
                 self._overtaken(own, landed)
             if operation["outcome"] == "loaded" and self._knows(operation["object"]) and _has_source(operation):
                 landed[own] = operation
+                self._believe(operation)
         ticket = Ticket(chunk)
         checks = [Check(operation, chunk, ticket) for operation in landed.values()]
         for _ in checks:
@@ -188,6 +189,7 @@ class Verify:
                     check.chunk.assignment.touch(check.chunk.tp)
                 await self._verify_some(due)
                 self._read_again = {}
+                self._came = time.monotonic()  # what came meanwhile has not been looked at: it is no silence
 
     async def _verify_some(self, checks: list[Check]) -> None:
         """Verifies; a landing that raises is found by halves and stays unverified, the others don't."""
@@ -307,6 +309,11 @@ class Verify:
             )
             values = str(self._values.get(member["object"], 0))
             await self._outputs.audit(what, part, outcome, row_id=operation["row_id"], detail=values, columns=columns)
+
+    def _believe(self, operation: Operation) -> None:
+        """Takes the audit's word for which row is whose. Whether that row carries the reference its own verification finds out."""
+        if operation["sobject"] in self._referred_to and operation["row_id"] and len(self._references) < _CACHE:
+            self._references[operation["row_id"]] = operation["reference"]
 
     def _remember(
         self, column: str, sobject: str, ids: Sequence[str], rows: Sequence[Mapping[str, Any] | None]

@@ -131,9 +131,9 @@ async def _pipeline(
             with Sampler(lambda: watched | stages.pids) as sampler:
                 for name in ("control",) * given.control + ("resolve", "deliver", "verify"):
                     stages.start(name)
-                await _open_gate(config)
+                await open_gate(config)
                 await _decide(config)
-                await _members(config, ("resolve", "deliver", "verify"), stages)
+                await members(config, ("resolve", "deliver", "verify"), stages)
                 stages.start("ingest")
                 landed = await _landed(org, total, stages)
                 outcome = await _audited(config, total, stages)
@@ -156,7 +156,7 @@ def _broker(kafka: LocalKafka) -> dict[str, int]:
     return {"kafka": pid} if pid else {}
 
 
-async def _open_gate(config: Settings) -> None:
+async def open_gate(config: Settings) -> None:
     """Says that the cutover has begun, without asking the extract for anything."""
     _, map_hash = read_map(config)
     moved = Transition(
@@ -172,10 +172,11 @@ async def _decide(config: Settings) -> None:
     await decide(config, read_map(config)[0], Codec(), FALLBACK, user["Id"])
 
 
-async def _members(config: Settings, names: Iterable[str], stages: Stages) -> None:
+async def members(config: Settings, names: Iterable[str], stages: Stages, most: int = 1) -> None:
+    """Waits until each stage has ``most`` workers, with open partitions."""
     async with open_broker(config.kafka.bootstrap) as broker:
         for name in names:
-            while await _count(broker, config.catalogue.group(name)) == 0:
+            while await _count(broker, config.catalogue.group(name)) < most:
                 stages.check()
                 await asyncio.sleep(0.1)
     await asyncio.sleep(3)  # until their partitions are open

@@ -57,6 +57,13 @@ def records(catalogue: Catalogue, patients: int, seed: int = 7) -> Iterator[Reco
         yield from _changes(catalogue, codec, resource, _hanging(resource, sizes))
 
 
+def accounts(catalogue: Catalogue, practices: int, seed: int = 7) -> Iterator[Record]:
+    """Practices that have no parents: rows that nothing waits for."""
+    sizes = generator.Sizes(1, practices, seed, dirty=False)
+    alone = (one | {"parent_id": None} for one in generator.practices(sizes))
+    yield from _changes(catalogue, Codec(), PRACTICE, alone)
+
+
 def count(catalogue: Catalogue, patients: int) -> dict[str, int]:
     """How many of `records` there are of each object."""
     found: Counter[str] = Counter()

@@ -72,8 +72,9 @@ class Stages:
     def pids(self) -> dict[str, int]:
         return {name: process.pid for name, process in self._running.items()}
 
-    def start(self, name: str) -> None:
-        line = command("control") if name == "control" else command("worker", "--stage", name)
+    def start(self, name: str, stage: str | None = None) -> None:
+        """Starts a worker of ``stage``, by default the one it is called after."""
+        line = command("control") if name == "control" else command("worker", "--stage", stage or name)
         if self._profiles is not None:
             self._profiles.mkdir(parents=True, exist_ok=True)
             line = [sys.executable, "-m", "cProfile", "-o", str(self._profiles / f"{name}.profile"), *line[1:]]

@@ -72,6 +72,17 @@ def test_a_batch_that_few_rows_join_waits_ten_idle_times_and_no_longer() -> None
     assert departure.due(10, [lane])
 
 
+def test_a_burst_waits_longer_while_rows_join_it() -> None:
+    departure, [lane] = Departure(1, 10_000), lanes()
+    join(lane, *range(COMPANY))
+    assert not departure.due(0, [lane])
+    for second in range(1, 60):
+        join(lane, COMPANY + second)
+        assert not departure.due(second, [lane])
+    join(lane, COMPANY + 60)
+    assert departure.due(60, [lane])
+
+
 def test_rows_that_were_changed_long_ago_wait_six_times_as_long() -> None:
     departure, [lane] = Departure(1, 10_000), lanes()
     join(lane, 0, of=1)
