@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,7 @@ from agents.contact_roles import ROLE, ContactRoles
 from agents.contact_step import ContactStep
 from agents.extract import Extraction, Source
 from agents.gate import Gate
+from agents.item import Items
 from agents.journal import Journal
 from agents.load import Load
 from agents.loss import Loss
@@ -33,7 +34,7 @@ from agents.verify import Lookup, Verify
 from connectors.errors import NotFound
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
-from mapping.check import insert_only_columns
+from mapping.check import insert_only_columns, left_out
 from mapping.comparators import compile_comparison
 from mapping.owner_comparison import OwnerComparison
 from mapping.plan import compile_plan
@@ -229,7 +230,7 @@ def deliver(
 ) -> App:
     """The app that loads."""
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
-    create_only = insert_only_columns(document, describes)
+    create_only, without = insert_only_columns(document, describes), left_out(document, describes)
     parents = {c.parent for rule in document.objects.values() for c in rule.columns.values() if c.parent is not None}
     owners = Owners(
         parts.outputs,
@@ -267,7 +268,7 @@ def deliver(
             flagging={rule.deleted_column for rule in objects.values() if rule.deleted_column},
             external_id=external_id,
             parents=parents,
-            sort_by=[name for rule in objects.values() for name, column in rule.columns.items() if column.parent],
+            items=_items(objects, without),
             batch_rows=setup.batch_rows,
             bulk_from_rows=setup.bulk_from_rows,
             idle_seconds=setup.idle_seconds,
@@ -288,6 +289,12 @@ def deliver(
     _background(app, gate.follow)
     _share_calls(app, allowance, parts.publisher)
     return app
+
+
+def _items(objects: Mapping[str, ObjectRule], without: Mapping[str, Collection[str]]) -> Items:
+    columns = [pair for rule in objects.values() for pair in rule.columns.items()]
+    stamps = {name for name, column in columns if column.where_allowed and column.as_ == "datetime"}
+    return Items([name for name, column in columns if column.parent], without, stamps)
 
 
 def _contact_step(

@@ -6,8 +6,11 @@ once, and their values stay packed without the names of their columns. A patient
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias, cast
 
 import orjson
@@ -21,6 +24,7 @@ Key: TypeAlias = tuple[str, str]  # reference, facet
 
 _NOTHING: Final = compact_json([])
 _MOST_LAYOUTS: Final = 10_000
+_JUST_NOW_SECONDS: Final = 3600.0
 
 
 class Ticket:
@@ -167,10 +171,19 @@ class Items:
 
     Arguments:
         sort_by: columns that hold Salesforce ids of parents.
+        without: columns that this org does not let us set, by object of the source.
+        stamps: columns that Salesforce refuses a time to come in; what was only just made is left to its own clock.
     """
 
-    def __init__(self, sort_by: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        sort_by: Sequence[str] = (),
+        without: Mapping[str, Collection[str]] = MappingProxyType({}),
+        stamps: Collection[str] = (),
+    ) -> None:
         self._sort_by = tuple(sort_by)
+        self._without = without
+        self._stamps = tuple(stamps)
         self._layouts: dict[Layout, Layout] = {}
 
     def make(self, row: Packed, offset: int, tickets: list[Ticket]) -> Item:
@@ -181,6 +194,11 @@ class Items:
             TypeError: they are JSON, but no object.
         """
         columns, insert_only = columns_of(row["columns"]), columns_of(row["insert_only"])
+        for name in self._without.get(row["object"], ()):
+            columns.pop(name, None)
+        for name in self._stamps:
+            if name in columns and str(columns[name]) > _text_of(time.time() - _JUST_NOW_SECONDS):
+                del columns[name]
         return Item(
             reference=row["reference"],
             version=row["version"],
@@ -214,3 +232,8 @@ class Items:
                 self._layouts.clear()  # they are kept to save memory, and weeks bring ever new runs
             known = self._layouts[layout] = layout
         return known
+
+
+def _text_of(at: float) -> str:
+    """A moment as mapped times begin with it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -61,7 +61,7 @@ class Load:
         flagging: columns that flag a row as deleted.
         external_id: the column that holds our reference.
         parents: objects of the source that others refer to.
-        sort_by: columns to sort a batch by, so that rows of one parent lock it once.
+        items: makes items of rows.
         batch_rows: most rows in a batch.
         bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
         idle_seconds: how long a row waits for company.
@@ -85,7 +85,7 @@ class Load:
         flagging: Collection[str],
         external_id: str,
         parents: Collection[str],
-        sort_by: Sequence[str],
+        items: Items,
         batch_rows: int,
         bulk_from_rows: int,
         idle_seconds: float,
@@ -106,7 +106,7 @@ class Load:
         self._contacts = contacts
         self._flagging = frozenset(flagging)
         self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption, loss, sending.create_only)
-        self._items = Items(sort_by)
+        self._items = items
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
         self._departure = Departure(idle_seconds, batch_rows)

@@ -90,6 +90,7 @@ class _Pipe:
     async def move(self, object_: str, relations: dict[str, str]) -> None:
         """Moves one object; ``relations`` names the column by which a lookup is resolved by Salesforce, "" leaves it out."""
         plan: Plan = compile_plan(self._document, object_)
+        left_out = {name for name, column in self._document.objects[object_].columns.items() if column.where_allowed}
         upload: CsvRows | None = None
         async for vp_id, _, mapped in self._maps(object_):
             row = mapped.columns
@@ -98,7 +99,8 @@ class _Pipe:
             for need in mapped.references:
                 column = relations[need.column]
                 row[column] = self._owners[need.parent] if column == "OwnerId" else need.parent
-            row.pop("", None)
+            for name in ("", *left_out):
+                row.pop(name, None)
             if upload is None:
                 upload = CsvRows(
                     [*row, *(name for name in relations.values() if name and name not in row)], most_rows=_ROWS

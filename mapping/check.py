@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from mapping.rules import Column, MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 
-__all__ = ["Finding", "check_map", "insert_only_columns", "lacking_for_roles"]
+__all__ = ["Finding", "check_map", "insert_only_columns", "lacking_for_roles", "left_out"]
 
 Describes = Mapping[str, Mapping[str, Any]]
 """Salesforce object -> the answer of `GET /sobjects/<object>/describe`; one that doesn't exist is absent."""
@@ -72,6 +72,27 @@ def check_map(document: MapDocument, describes: Describes) -> list[Finding]:
     return found
 
 
+def left_out(document: MapDocument, describes: Describes) -> dict[str, frozenset[str]]:
+    """Columns of the map that are to be set where the org allows it, and that this one does not let us set, by object.
+
+    Args:
+        document: A loaded map.
+        describes: The org's describes of the map's targets.
+
+    Returns:
+        Object name -> those columns.
+    """
+    answer: dict[str, frozenset[str]] = {}
+    for name, rule in document.rows.items():
+        fields = _fields(describes.get(rule.target, {}))
+        answer[name] = frozenset(
+            column
+            for column, spec in rule.columns.items()
+            if spec.where_allowed and not fields.get(column.casefold(), {}).get("createable")
+        )
+    return answer
+
+
 def insert_only_columns(document: MapDocument, describes: Describes) -> dict[str, frozenset[str]]:
     """Columns that can be set when a row is created and never again, by object.
 
@@ -115,6 +136,9 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
     yield from _external_id(name, rule, fields)
     for column, spec in rule.columns.items():
         field = fields.get(column.casefold())
+        if spec.where_allowed and not (field or {}).get("createable"):
+            yield _left_out(name, column)
+            continue
         if field is None:
             yield _missing(name, rule, column, fields)
             continue
@@ -135,6 +159,15 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
             yield Finding("error", name, column, "NOT_FILTERABLE", f"no rows can be looked for by {column}", hint)
     yield from _required_by_org(name, rule, fields)
     yield from _unused(name, rule)
+
+
+def _left_out(name: str, column: str) -> Finding:
+    hint = (
+        'nothing, if the columns with the original times are enough; else switch "Set Audit Fields upon Record Creation" on (Setup, User Interface) '
+        "and give the integration user that permission"
+    )
+    message = f"{column} can't be set by us; it is left to Salesforce"
+    return Finding("info", name, column, "LEFT_OUT", message, hint)
 
 
 def _missing(name: str, rule: ObjectRule, column: str, fields: Mapping[str, Mapping[str, Any]]) -> Finding:

@@ -67,7 +67,8 @@ class Comparison:
         self._owners: list[tuple[str, Column, str | None]] = []
         self._made: list[tuple[str, Column, Column]] = []
         self._zone = document.zone
-        for name, column in rule.columns.items():
+        columns = {name: column for name, column in rule.columns.items() if not column.where_allowed}
+        for name, column in columns.items():
             counted = column.sum or column.latest
             if counted is not None:
                 part, _, field = counted.partition(".")
@@ -89,7 +90,7 @@ class Comparison:
             else:
                 self._tests.append(_declared(name, column, self._zone))
         deleted = () if self._deleted_column is None else (self._deleted_column,)
-        self.columns = (self._external_id, *rule.columns, *deleted)
+        self.columns = (self._external_id, *columns, *deleted)
         self.count = len(self.columns)
 
     def compare(

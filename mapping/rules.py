@@ -23,7 +23,7 @@ ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
-    "from": _TEXT | {"plus_minutes", "else_from", "each", "with"},
+    "from": _TEXT | {"plus_minutes", "else_from", "each", "with", "where_allowed"},
     "custom": _TEXT,
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
@@ -50,6 +50,7 @@ class Column(_Rule):
     a `from` for when nothing counts) says where from.
 
     `primary_role` names the object whose primary row carries a parent that can be set only with a new row.
+    `where_allowed`: only in an org that lets us set the column; elsewhere it is as if the map did not name it.
     """
 
     from_: StrictStr | None = Field(default=None, alias="from", min_length=1)
@@ -77,6 +78,7 @@ class Column(_Rule):
     on_absent: Literal["placeholder", "hold", "reject"] = "hold"
     on_none: Literal["blank", "placeholder", "reject"] = "blank"
     primary_role: StrictStr | None = None
+    where_allowed: StrictBool = False
 
     @property
     def kind(self) -> Kind:
