@@ -11,11 +11,10 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, cast
 
-from agents.adoption import GONE, Adoption
+from agents.adoption import Adoption
 from agents.contact_step import ContactStep
 from agents.departure import Departure
 from agents.flight import Flight, touch
@@ -24,12 +23,13 @@ from agents.item import Item, Items, Ticket
 from agents.journal import Journal
 from agents.lane import Lane, Operation, Recalled
 from agents.loss import Loss, asks
+from agents.origins import Origins, believe
 from agents.outputs import Outputs, now_ms
 from agents.patience import waiting_for
 from agents.recall import recall
 from agents.removal import Removal
 from agents.room import Room
-from agents.rowstate import Origin, RowState, key_of
+from agents.rowstate import RowState, key_of
 from agents.sending import Result, Sending
 from agents.settlement import STAGE, Member, Settlement
 from state.table import StateTable
@@ -96,11 +96,11 @@ class Load:
     ) -> None:
         self._room = room or Room()
         self._inserting = Inserting(adoption, bulk_from_rows, unique=unique)
+        self._origins = Origins(adoption, self._inserting, sending)
         self._outputs = outputs
         self._rows = rows
         self._journal = journal
         self._sending = sending
-        self._adoption = adoption
         self._removal = removal
         self._loss = loss
         self._contacts = contacts
@@ -307,7 +307,7 @@ class Load:
         results: list[tuple[Result, RowState]] = []
         for item, state in members:
             recalled = lane.recalled.get(item.key)
-            self._believe(item, state, recalled)
+            believe(item, state, recalled)
             if state.has(item.layout.facet, item.version):
                 results.append((Result(item, state.sf_id), state))
             elif recalled is not None and recalled.sf_id is not None and recalled.version == item.version:
@@ -322,7 +322,7 @@ class Load:
         """Looks after the contacts of rows that are to stay as they are otherwise: a version before there were contact roles left them behind."""
         assert self._contacts is not None
         for item, state in members:
-            self._believe(item, state, None)
+            believe(item, state, None)
         batch = self._batch(lane, "update", members, "collections")
         await self._journal.plan(batch, [_journaled(item, state) for item, state in members])
         results = [(Result(item, state.sf_id), state) for item, state in members]
@@ -345,16 +345,16 @@ class Load:
         touch, assignment = flight.touch, flight.assignment
         members, lost = await self._loss.find(flight.members, touch)
         for item, state in members:
-            self._believe(item, state, flight.lane(item).recalled.get(item.key))
+            believe(item, state, flight.lane(item).recalled.get(item.key))
         fresh = self._inserting.choose([item for item, _ in members]) if operation == "upsert" else set()
-        members, held = await self._decide_origins(members, touch)
-        members, nothing = await self._find_ends(members, touch)
+        members, held = await self._origins.decide(members, touch)
+        members, nothing = await self._origins.find_ends(members, touch)
         # Whatever was to be done to somebody else's row, it is done by its id; and it is never deleted.
         theirs = [member for member in members if member[0].target is not None]
         ours, flagged, kept = await self._spare(operation, [one for one in members if one[0].target is None], touch)
         if operation == "upsert":
             if self._sending.create_only:
-                await self._find_made(flight, ours, touch)
+                await self._origins.find_made(flight, ours, touch)
             theirs += [member for member in ours if member[0].found is not None]
             ours = [member for member in ours if member[0].found is None]
         if self._contacts is not None and (barred := await self._contacts.barred([*theirs, *ours], touch)):
@@ -420,75 +420,6 @@ class Load:
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
-
-    async def _decide_origins(
-        self, members: Sequence[Member], touch: Callable[[], None]
-    ) -> tuple[list[Member], list[tuple[Result, RowState]]]:
-        """Decides where each row comes from, before the first send, and keeps the rows of somebody else as they are.
-
-        Returns:
-            The members that may be sent, and the results of those that may not.
-        """
-        unknown = [item for item, _ in members if item.origin is None]
-        held = await self._adoption.decide(unknown, touch)
-        self._inserting.note_looked(unknown)
-        held += await self._adoption.keep([item for item in unknown if item.target is not None], touch)
-        if failpoint.ARMED:
-            failpoint.hit("images-durable")
-        why = {
-            one.item.key: Result(one.item, again=True) if one.code == GONE else Result(one.item, held=one[1:])
-            for one in held
-        }
-        return (
-            [member for member in members if member[0].key not in why],
-            [(why[item.key], state) for item, state in members if item.key in why],
-        )
-
-    @staticmethod
-    def _believe(item: Item, state: RowState, recalled: Recalled | None) -> None:
-        """Takes over what is known of the row's origin: a row that may have been written is never asked for again."""
-        if state.sf_id is not None:
-            item.origin, item.target = Origin.FOREIGN if state.adopted else Origin.OURS, None
-        elif state.epoch:  # it was there, and is gone
-            item.origin, item.target = Origin.FOREIGN if state.adopted else Origin.ABSENT, None
-        elif recalled is not None:
-            item.origin, item.target = recalled.origin, recalled.target
-
-    async def _find_ends(
-        self, members: Sequence[Member], touch: Callable[[], None]
-    ) -> tuple[list[Member], list[Member]]:
-        """Finds the row ids of deletes and flags that only an unfinished batch of a former owner may have created.
-
-        Returns:
-            The members that can be sent, and those that turn out to have no row.
-        """
-        lost = [item for item, state in members if item.op != "upsert" and state.sf_id is None]
-        present = await self._sending.present([item.reference for item in lost], touch) if lost else {}
-        sent: list[Member] = []
-        nothing: list[Member] = []
-        for item, state in members:
-            if item.op == "upsert" or state.sf_id is not None:
-                sent.append((item, state))
-            elif item.reference in present:
-                adopted, sf_id = item.target is not None, present[item.reference]
-                item.found = sf_id
-                item.by_collections = item.by_collections or adopted
-                sent.append((item, replace(state, sf_id=sf_id, epoch=state.epoch + 1, adopted=adopted)))
-            else:
-                item.target = None  # the row that was to be taken over was not
-                nothing.append((item, state))
-        return sent, nothing
-
-    async def _find_made(self, flight: Flight, members: Sequence[Member], touch: Callable[[], None]) -> None:
-        """Finds rows that an earlier call may have made, whose answer nobody has heard: what may be set only with a new row would be refused now."""
-        unsure = [
-            item
-            for item, state in members
-            if item.op == "upsert" and not state.lost and (item.attempts or item.key in flight.lane(item).recalled)
-        ]
-        present = await self._sending.present([item.reference for item in unsure], touch) if unsure else {}
-        for item in unsure:
-            item.found = present.get(item.reference)
 
     async def _spare(
         self, operation: Operation, members: Sequence[Member], touch: Callable[[], None]

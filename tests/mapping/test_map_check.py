@@ -9,6 +9,7 @@ from mapping.rules import MapDocument
 
 TYPES = {
     "Birthdate": "date",
+    "CreatedDate": "datetime",
     "VP_Created_At__c": "datetime",
     "VP_Modified_At__c": "datetime",
     "VP_Deleted_At__c": "datetime",
