@@ -17,6 +17,7 @@ COMPANY: Final = 200
 
 _PATIENCE: Final = 10
 _BURST_PATIENCE: Final = 60
+_MOST_PATIENCE: Final = 120
 _OLD_PATIENCE: Final = 6
 _OLD_SECONDS: Final = 600.0
 
@@ -40,7 +41,8 @@ class Departure:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
         While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
-        many at once), and as long as it takes when they come fast. For rows that were changed long ago (a snapshot's) nobody waits: they get six times as long.
+        many at once), and as long as it takes when they come fast. For rows that were changed long ago (a snapshot's) nobody waits: they get six times as long,
+        but no more than 120 idle times: others wait for them to land.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -62,8 +64,8 @@ class Departure:
             return False
         joined = queued - self._looked_at
         begun = now if self._begun is None else self._begun
-        patience = _PATIENCE if queued < COMPANY else _BURST_PATIENCE
-        if joined <= 0 or (joined < COMPANY and now - begun >= patience * unit):
+        patience = min((_PATIENCE if queued < COMPANY else _BURST_PATIENCE) * unit, _MOST_PATIENCE * self._idle_seconds)
+        if joined <= 0 or (joined < COMPANY and now - begun >= patience):
             return True
         self._wait(now, queued)
         return False

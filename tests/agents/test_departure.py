@@ -83,6 +83,17 @@ def test_a_burst_waits_longer_while_rows_join_it() -> None:
     assert departure.due(60, [lane])
 
 
+def test_a_snapshot_s_rows_wait_a_hundred_and_twenty_idle_times_and_no_longer() -> None:
+    departure, [lane] = Departure(1, 10_000), lanes()
+    join(lane, *range(COMPANY), of=1)
+    assert not departure.due(0, [lane])
+    for second in range(6, 120, 6):
+        join(lane, COMPANY + second, of=1)
+        assert not departure.due(second, [lane])
+    join(lane, COMPANY + 120, of=1)
+    assert departure.due(120, [lane])
+
+
 def test_rows_that_were_changed_long_ago_wait_six_times_as_long() -> None:
     departure, [lane] = Departure(1, 10_000), lanes()
     join(lane, 0, of=1)
