@@ -45,18 +45,18 @@ class Deferral:
     def state(self, run: str) -> dict[bytes, bytes | None]:
         """What is to be written with the cursor of ``run``, when all that has been met is published for good."""
         met, self._met = self._met, set()
-        return {b"%s\0%s" % (self._known, vp_id.encode()): self._mark(run) for vp_id in met}
+        return {_key(self._known, vp_id): self._mark(run) for vp_id in met}
 
     def knows(self, vp_id: str, run: str) -> bool:
         """Whether the record has been published in ``run``: its fate comes by itself, and a look-up tells nothing more."""
-        return self._table.partition(self._number).get(b"%s\0%s" % (self._known, vp_id.encode())) == self._mark(run)
+        return self._table.partition(self._number).get(_key(self._known, vp_id)) == self._mark(run)
 
     def _mark(self, run: str) -> bytes:
         return f"{self._awaited} {run}".encode()
 
     def waits(self, request: Extract) -> Mapping[bytes, bytes]:
         """What is to be written for a look-up that waits for the snapshot's end."""
-        return {b"%s\0%s" % (self._waiting, (request["vp_id"] or "").encode()): request["run"].encode()}
+        return {_key(self._waiting, request["vp_id"] or ""): request["run"].encode()}
 
     async def end(self, ask: Callable[[str, str], Awaitable[None]], settle: Callable[[], Awaitable[None]]) -> None:
         """After the snapshot: looks up what it has not met.
@@ -83,6 +83,10 @@ class Deferral:
         if not partition.assignment.live:
             raise StaleAssignment
         return partition.scan(self._waiting, limit=_PAGE)
+
+
+def _key(group: bytes, vp_id: str) -> bytes:
+    return b"%s\0%s" % (group, vp_id.encode())
 
 
 def _id(key: bytes) -> str:

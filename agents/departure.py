@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Final
 
+from agents.item import moment
 from agents.lane import Lane
 
 COMPANY: Final = 200
@@ -33,7 +33,8 @@ class Departure:
     def __init__(self, idle_seconds: float, full: int) -> None:
         self._idle_seconds = idle_seconds
         self._full = full
-        self._begun: float | None = None
+        self._waiting = False
+        self._begun = 0.0
         self._since = 0.0
         self._looked_at = 0
 
@@ -50,35 +51,29 @@ class Departure:
         """
         queued = sum(len(lane.queued) for lane in lanes)
         if not queued:
-            self._begun = None
+            self._waiting = False
             return False
-        if self._begun is None:
+        if not self._waiting:
             self.begin(now, lanes)
         if queued >= self._full:
             return True
         if any(lane.flying for lane in lanes) or now - self._since < self._idle_seconds:
             return False
         youngest = max(lane.youngest for lane in lanes)
-        unit = self._idle_seconds * (_OLD_PATIENCE if youngest < _moment(time.time() - _OLD_SECONDS) else 1)
+        unit = self._idle_seconds * (_OLD_PATIENCE if youngest < moment(time.time() - _OLD_SECONDS) else 1)
         if now - self._since < unit:
             return False
         joined = queued - self._looked_at
-        begun = now if self._begun is None else self._begun
         patience = min((_PATIENCE if queued < COMPANY else _BURST_PATIENCE) * unit, _MOST_PATIENCE * self._idle_seconds)
-        if joined <= 0 or (joined < COMPANY and now - begun >= patience):
+        if joined <= 0 or (joined < COMPANY and now - self._begun >= patience):
             return True
         self._wait(now, queued)
         return False
 
     def begin(self, now: float, lanes: Collection[Lane]) -> None:
         """The wait of what is there begins: the first rows have come, or a batch has left without them."""
-        self._begun = now
+        self._waiting, self._begun = True, now
         self._wait(now, sum(len(lane.queued) for lane in lanes))
 
     def _wait(self, now: float, queued: int) -> None:
         self._since, self._looked_at = now, queued
-
-
-def _moment(at: float) -> str:
-    """A moment as versions begin with it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -6,7 +6,7 @@ the job in its own entry, and in the job's results its own rows. All lanes of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from agents.item import Item
 from agents.lane import Lane
@@ -72,7 +72,7 @@ class Flight:
         touch(self.assignment, self._topic, {lane.partition for lane in self._lanes.values()})
 
 
-def touch(assignment: Assignment, topic: str, partitions: Iterable[int] | Sequence[int]) -> None:
+def touch(assignment: Assignment, topic: str, partitions: Iterable[int]) -> None:
     """Tells the watchdog that partitions of ``topic`` are being worked on.
 
     Raises:

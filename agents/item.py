@@ -197,7 +197,7 @@ class Items:
         for name in self._without.get(row["object"], ()):
             columns.pop(name, None)
         for name in self._stamps:
-            if name in columns and str(columns[name]) > _text_of(time.time() - _JUST_NOW_SECONDS):
+            if name in columns and str(columns[name]) > moment(time.time() - _JUST_NOW_SECONDS):
                 del columns[name]
         return Item(
             reference=row["reference"],
@@ -234,6 +234,6 @@ class Items:
         return known
 
 
-def _text_of(at: float) -> str:
-    """A moment as mapped times begin with it."""
+def moment(at: float) -> str:
+    """Seconds since 1970 as versions and mapped times begin with them: such texts sort as their times do."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -226,11 +226,9 @@ class Load:
         """Picks the next batches: rows of one operation from all lanes, as many as fit."""
         picked: dict[Operation, Flight] = {}
         retried: dict[Operation, Flight] = {}
-        full = False
         for lane in lanes:
-            if full:
+            if self._pick(assignment, lane, picked, retried, only_recalled=only_recalled):
                 break
-            full = self._pick(assignment, lane, picked, retried, only_recalled=only_recalled)
         if self._room.since is not None:  # a few rows show whether there is room again
             retried = {operation: retried.get(operation) or picked[operation] for operation in {*retried, *picked}}
             picked = {}
