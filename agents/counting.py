@@ -3,6 +3,9 @@
 Pure but for the state it is given, as `agents.parents`, which it shares a partition with: a row and what counts in it meet under the row's reference. A record
 goes to its own key first, which knows where it counted before.
 
+A row's version says which message made it what it is: its number is that message's offset. What the row is after a message follows from the messages up to
+it, however often they are read and wherever a death parts them, so that one number never stands for two contents.
+
 Keys: ``H|<record>`` where a record counts; ``M|<row> NUL <record>`` the record; ``A|<row>`` the row as its own record makes it; ``N|<row>`` since when
 records wait for a row that has not come.
 """
@@ -19,18 +22,16 @@ import orjson
 from agents.outputs import row_of
 from agents.parents import State
 from mapping.parts import Counted, Counting
-from topics.codec import SORTED, compact_json
+from topics.codec import compact_json
 from topics.messages import Base, Member, Need, Ready, RowMember
-from topics.version import Version
+from topics.version import LENGTH, Version
 
 STEP: Final = 10
-"""Of the resolution number: what lies between two states of a row is for relinks."""
+"""Of the resolution number: what lies between the states that two messages make is for relinks."""
 
 _MOST: Final = 1 << 30
-_ROW: Final = struct.Struct(
-    ">41sH16s"
-)  # version, how often it has changed since, digest of what was sent last ("" never)
-_RECORD: Final = struct.Struct(">41s")
+_ROW: Final = struct.Struct(f">{LENGTH}sQ")  # version, offset of the last message that changed the row
+_RECORD: Final = struct.Struct(f">{LENGTH}s")
 
 
 class Emit(NamedTuple):
@@ -77,7 +78,7 @@ class Countings:
         self._state = state
         self._decode = decode
         self._countings = countings
-        self._touched: dict[str, bool] = {}
+        self._touched: dict[str, int] = {}  # rows to send on, and the offset that changed them last, 0 if told only
 
     def begin(self) -> None:
         """Forgets what a chunk that was given up has touched."""
@@ -85,12 +86,12 @@ class Countings:
 
     # -- messages ----------------------------------------------------------------------------------------------------------------------
 
-    def member(self, message: Member, raw: bytes, now: int) -> Iterator[Effect]:
-        """A record, at its own key or at its row's."""
+    def member(self, message: Member, raw: bytes, offset: int, now: int) -> Iterator[Effect]:
+        """A record, at its own key or at its row's; ``raw`` is the message as it came, ``offset`` where it lies."""
         if message["parent"] == message["reference"]:
             yield from self._home(message)
         else:
-            yield from self._meet(message, raw, now)
+            yield from self._meet(message, raw, offset, now)
 
     def _home(self, message: Member) -> Iterator[Effect]:
         own, version, target = message["reference"], message["version"], message["target"]
@@ -110,35 +111,40 @@ class Countings:
         else:
             yield Count({**message, "parent": target, "target": target})
 
-    def _meet(self, message: Member, raw: bytes, now: int) -> Iterator[Effect]:
+    def _meet(self, message: Member, raw: bytes, offset: int, now: int) -> Iterator[Effect]:
         target, version = message["parent"], message["version"].encode()
         key = b"M|%s\0%s" % (target.encode(), message["reference"].encode())
         stored = self._state.get(key)
         if stored is not None and stored[: _RECORD.size] > version:
             return
-        self._state.put(key, _RECORD.pack(version) + raw)
+        told_again = stored is not None and _says(self._member(target, stored)) == _says(message)
+        if not told_again:
+            self._state.put(key, _RECORD.pack(version) + raw)
         if self._state.get(b"A|" + target.encode()) is not None:
-            self._touched.setdefault(target, False)
+            if not told_again:
+                self._touched[target] = offset
         elif message["op"] != "moved":
             waiting = b"N|" + target.encode()
             if self._state.get(waiting) is None:
                 self._state.put(waiting, compact_json([now, message["run"]]))
             yield Alone(row_of_member(message), target)
 
-    def base(self, message: Base, raw: bytes) -> bool:
-        """A row as its own record makes it; says whether records have waited for it."""
+    def base(self, message: Base, raw: bytes, offset: int) -> bool:
+        """A row as its own record makes it; says whether records have waited for it.
+
+        It is sent on even when it changes nothing: who asked for it again waits for an answer.
+        """
         target, version = message["parent"], message["row"]["version"].encode()
         key = b"A|" + target.encode()
-        stored = self._state.get(key)
-        count, digest = 0, b""
+        stored, number = self._state.get(key), offset
         if stored is not None:
-            known, count, digest = _ROW.unpack_from(stored)
+            known, before = _ROW.unpack_from(stored)
             if known > version:
                 return False
-            if known < version:
-                count, digest = 0, b""
-        self._state.put(key, _ROW.pack(version, count, digest) + raw)
-        self._touched[target] = True
+            if known == version and _makes(self._base(target, stored)) == _makes(message):
+                number = before
+        self._state.put(key, _ROW.pack(version, number) + raw)
+        self._touched.setdefault(target, 0)
         waiting = b"N|" + target.encode()
         if self._state.get(waiting) is None:
             return False
@@ -146,33 +152,27 @@ class Countings:
         return True
 
     def flush(self) -> Iterator[Emit]:
-        """The rows that the messages since `begin` have changed, each once."""
+        """The rows that the messages since `begin` have changed or told again, each once."""
         touched, self._touched = self._touched, {}
-        for target, told in touched.items():
-            emit = self._complete(target, told=told)
-            if emit is not None:
-                yield emit
+        for target, offset in touched.items():
+            yield self._complete(target, offset)
 
-    def _complete(self, target: str, *, told: bool) -> Emit | None:
-        """The row of ``target`` if it has changed, or (``told``) anyway: who asked for it again waits for an answer."""
+    def _complete(self, target: str, changed: int) -> Emit:
         key = b"A|" + target.encode()
         stored = self._state.get(key)
         assert stored is not None, "only rows that are there are touched"
-        version, count, digest = _ROW.unpack_from(stored)
-        base = cast("Base", self._decode(stored[_ROW.size :], target.encode()))
+        version, number = _ROW.unpack_from(stored)
+        if changed > number:
+            number = changed
+            self._state.put(key, _ROW.pack(version, number) + stored[_ROW.size :])
+        base = self._base(target, stored)
         row = base["row"]
         members = list(self.members(target))
         counted = [Counted(one["object"], orjson.loads(one["values"])) for one in members if one["op"] == "upsert"]
         if row["op"] == "upsert":
             row["columns"] = self._countings[row["object"]].complete(row["columns"], counted)
         row["members"] = [_row_member(one) for one in members]
-        now = _digest(row)
-        if digest.strip(b"\0") and now != digest:
-            count += 1
-        elif now == digest and not told:
-            return None
-        row["version"] = Version.decode(version.decode())._replace(resolution=count * STEP).encode()
-        self._state.put(key, _ROW.pack(version, count, now) + stored[_ROW.size :])
+        row["version"] = Version.decode(row["version"])._replace(resolution=number * STEP).encode()
         return Emit(row, base["needs"])
 
     # -- what is there -----------------------------------------------------------------------------------------------------------------
@@ -180,9 +180,15 @@ class Countings:
     def members(self, target: str) -> Iterator[Member]:
         """The records that count in a row, deleted ones too, by reference."""
         for _, value in self._state.scan(b"M|" + target.encode(), after=None, limit=_MOST):
-            member = cast("Member", self._decode(value[_RECORD.size :], target.encode()))
+            member = self._member(target, value)
             if member["op"] != "moved":
                 yield member
+
+    def _member(self, target: str, stored: bytes) -> Member:
+        return cast("Member", self._decode(stored[_RECORD.size :], target.encode()))
+
+    def _base(self, target: str, stored: bytes) -> Base:
+        return cast("Base", self._decode(stored[_ROW.size :], target.encode()))
 
     def alone(self, target: str) -> Iterator[Ready]:
         """The records that wait for a row that has not come."""
@@ -220,8 +226,12 @@ def _row_member(message: Member) -> RowMember:
     }
 
 
-def _digest(row: Ready) -> bytes:
-    """Of everything that makes one state of a row differ from another; 16 bytes, never all zero."""
-    members = [(one["reference"], one["version"], one["op"]) for one in row["members"]]
-    content = orjson.dumps([row["op"], row["columns"], members], option=SORTED)
-    return blake2b(content, digest_size=15).digest() + b"\1"
+def _makes(message: Base) -> tuple[object, ...]:
+    """What a row's own message means for it, as `_says`."""
+    row = message["row"]
+    return row["op"], row["columns"], row["insert_only"], message["needs"]
+
+
+def _says(message: Member) -> tuple[str, str, bytes]:
+    """What a record's message means for its row; told again, it may be of another run and lie elsewhere."""
+    return message["version"], message["op"], message["values"]

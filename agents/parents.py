@@ -19,12 +19,13 @@ import orjson
 from mapping.plan import SAME
 from topics.codec import compact_json
 from topics.messages import Ready, Waiting
+from topics.version import LENGTH
 
 PAGE: Final = 500
 HELD_AT_ONCE: Final = 1000
 PLACEHOLDER_MARK: Final = ":~"
 _CHILD: Final = struct.Struct(
-    ">?q41s"
+    f">?q{LENGTH}s"
 )  # gone on for now (at a placeholder, or without a link), waiting since (ms), version
 
 

@@ -54,8 +54,9 @@ class _Known(NamedTuple):
     parents: Parents
     countings: Countings
 
-    def counted(self, message: Member, raw: bytes, now: int) -> Iterator[Effect | counting.Effect]:
-        for effect in self.countings.member(message, raw, now):
+    def counted(self, message: Member, record: Any) -> Iterator[Effect | counting.Effect]:
+        now = record.timestamp
+        for effect in self.countings.member(message, record.value, record.offset, now):
             if isinstance(effect, Alone):
                 yield from self.parents.expect(effect.target, effect.row, now)
             else:
@@ -133,11 +134,11 @@ class Resolve:
         now, parent, parents = record.timestamp, message["parent"], known.parents
         match name:
             case "base":
-                if known.countings.base(cast("Base", message), record.value):
+                if known.countings.base(cast("Base", message), record.value, record.offset):
                     parents.met(parent)
                 return ()
             case "member":
-                return known.counted(cast("Member", message), record.value, now)
+                return known.counted(cast("Member", message), record)
             case "waiting":
                 return parents.waiting(cast("Waiting", message), record.value, now)
             case "landed":

@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-LENGTH = len("2026-01-02T03:04:05.000000Z/1/0/0001/0000")
+LENGTH = len("2026-01-02T03:04:05.000000Z/1/0/0001/000000000000")
 LAST = 9999
-"""Highest map sequence and resolution number that fit the format."""
+"""Highest map sequence that fits the format."""
+LAST_RESOLUTION = 10**12 - 1
+"""Highest resolution number that fits the format."""
 
 
 class VersionError(ValueError):
@@ -25,7 +27,7 @@ class Version(NamedTuple):
         closed: False when it was read within the second it was modified: provisional, it will be read again.
         deleted: A delete counts as newer than an upsert at the same instant.
         sequence: Number of the confirmed map that produced it, 0 to 9999.
-        resolution: Raised when a parent's id changes what the same source version resolves to, 0 to 9999.
+        resolution: Raised when a parent's id, or a record that counts in the row, changes what the same source version resolves to, 0 to `LAST_RESOLUTION`.
 
     Comparing two encoded strings gives the same answer as comparing the tuples.
     """
@@ -37,17 +39,17 @@ class Version(NamedTuple):
     resolution: int = 0
 
     def encode(self) -> str:
-        """The version as 41 ASCII characters, e.g. `2026-01-02T03:04:05.000000Z/1/0/0001/0000`.
+        """The version as 49 ASCII characters, e.g. `2026-01-02T03:04:05.000000Z/1/0/0001/000000000000`.
 
         Raises:
             VersionError: No time zone, or a number outside its range.
         """
         if self.modified.tzinfo is None:
             raise VersionError("A version's time has no time zone.")
-        if not (0 <= self.sequence <= LAST and 0 <= self.resolution <= LAST):
-            raise VersionError(f"A version's sequence and resolution go from 0 to {LAST}.")
+        if not (0 <= self.sequence <= LAST and 0 <= self.resolution <= LAST_RESOLUTION):
+            raise VersionError(f"A version's sequence goes from 0 to {LAST}, its resolution to {LAST_RESOLUTION}.")
         modified = self.modified.astimezone(UTC).isoformat(timespec="microseconds")[:26]
-        return f"{modified}Z/{self.closed:d}/{self.deleted:d}/{self.sequence:04d}/{self.resolution:04d}"
+        return f"{modified}Z/{self.closed:d}/{self.deleted:d}/{self.sequence:04d}/{self.resolution:012d}"
 
     @classmethod
     def decode(cls, text: str) -> Version:
@@ -58,7 +60,7 @@ class Version(NamedTuple):
         """
         try:
             modified = datetime.fromisoformat(text[:27])
-            found = cls(modified, text[28] == "1", text[30] == "1", int(text[32:36]), int(text[37:41]))
+            found = cls(modified, text[28] == "1", text[30] == "1", int(text[32:36]), int(text[37:49]))
         except (ValueError, IndexError):
             raise VersionError("Not an encoded version.") from None
         if len(text) != LENGTH or found.encode() != text:
