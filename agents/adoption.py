@@ -12,6 +12,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from agents.item import Item
@@ -37,11 +38,13 @@ class MatchRule(NamedTuple):
         forms: columns that must all be equal and not empty, and the form (`text`, `date`, …) of each; empty: rows are recognised by our external id only.
         asked_by: the one of them that rows are looked for by.
         imaged: columns to keep, the external id among them.
+        among: columns and what a row must have in each to be looked at; upper and lower case don't count.
     """
 
     forms: Mapping[str, str]
     asked_by: str
     imaged: Sequence[str]
+    among: Mapping[str, Value] = MappingProxyType({})
 
 
 class Held(NamedTuple):
@@ -110,11 +113,11 @@ class Adoption:
     async def _match(self, rule: MatchRule, items: Sequence[Item], touch: Touch) -> list[Held]:
         keys = {item.reference: _key(rule, item.columns | item.insert_only) for item in items}
         asked = [str((item.columns | item.insert_only)[rule.asked_by]) for item in items if keys[item.reference]]
-        columns = ["Id", self._external_id, "CreatedById", *rule.forms]
+        columns = list(dict.fromkeys(["Id", self._external_id, "CreatedById", *rule.forms, *rule.among]))
         found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
         for row in await self._sending.matching(columns, rule.asked_by, asked, touch) if asked else []:
             key = _key(rule, row)
-            if key is not None:
+            if key is not None and _is_among(rule, row):
                 found[key].append(row)
         me = await self._sending.user(touch) if found else ""
         held = []
@@ -183,6 +186,13 @@ def _key(rule: MatchRule, row: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """What must be equal, None when one of the columns is empty."""
     key = tuple(_comparable(form, row.get(column)) for column, form in rule.forms.items())
     return None if None in key else key
+
+
+def _is_among(rule: MatchRule, row: Mapping[str, Any]) -> bool:
+    """Whether a row of the org is of those that may be taken over at all."""
+    return all(
+        _comparable("text", row.get(column)) == _comparable("text", value) for column, value in rule.among.items()
+    )
 
 
 def _comparable(form: str, value: Any) -> Any:

@@ -337,7 +337,7 @@ def _match_rule(rule: ObjectRule) -> MatchRule:
     texts = (name for name, form in forms.items() if form in {"text", "email"} and rule.columns[name].join is None)
     asked_by = next(texts, "")
     deleted = [] if rule.deleted_column is None else [rule.deleted_column]
-    return MatchRule(forms, asked_by, [rule.external_id, *rule.columns, *deleted])
+    return MatchRule(forms, asked_by, [rule.external_id, *rule.columns, *deleted], rule.among or {})
 
 
 def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowance: Allowance) -> App:

@@ -20,6 +20,7 @@ RESOURCES: Mapping[str, str] = {
     "provider": "providers",
     "practice": "practices",
     "referring_physician": "referring-physicians",
+    "insurance_carrier": "insurance-carriers",
     "patient": "patients",
     "appointment": "appointments",
     "payment": "payments",

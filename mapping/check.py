@@ -157,6 +157,7 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
         if not fields.get(column.casefold(), {}).get("filterable", True):
             hint = "match by other columns; Salesforce can't search this one"
             yield Finding("error", name, column, "NOT_FILTERABLE", f"no rows can be looked for by {column}", hint)
+    yield from _among(name, rule, fields)
     yield from _required_by_org(name, rule, fields)
     yield from _unused(name, rule)
 
@@ -168,6 +169,17 @@ def _left_out(name: str, column: str) -> Finding:
     )
     message = f"{column} can't be set by us; it is left to Salesforce"
     return Finding("info", name, column, "LEFT_OUT", message, hint)
+
+
+def _among(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    for column, value in (rule.among or {}).items():
+        field = fields.get(column.casefold())
+        if field is None:
+            yield _missing(name, rule, column, fields)
+        elif isinstance(value, bool) != (field.get("type") == "boolean"):
+            hint = "compare a checkbox with true or false, and nothing else with them"
+            message = f"{column} is a {field.get('type')}: no row has what `among` asks for"
+            yield Finding("error", name, column, "TYPE_MISMATCH", message, hint)
 
 
 def _missing(name: str, rule: ObjectRule, column: str, fields: Mapping[str, Mapping[str, Any]]) -> Finding:

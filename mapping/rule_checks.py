@@ -152,6 +152,8 @@ def _match(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
     if rule.match is None:
         if "on_ambiguous" in rule.model_fields_set:
             yield (*path, "on_ambiguous"), "`on_ambiguous` needs `match`", "add `match:`, or remove it"
+        if rule.among is not None:
+            yield (*path, "among"), "`among` needs `match`", "add `match:`, or remove it"
         return
     place = (*path, "match")
     specs = [rule.columns[column] for column in rule.match if column in rule.columns]
@@ -167,6 +169,21 @@ def _match(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
     ):
         hint = "add a column that is a text or a link to a parent, e.g. `Email` or `AccountId`"
         yield place, "`match` needs a column that rows can be looked for by", hint
+    yield from _among(path, rule)
+
+
+def _among(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
+    for column, value in (rule.among or {}).items():
+        if not column.replace("_", "").isalnum() or not column.isascii() or not column[0].isalpha():
+            yield (*path, "among"), f"`{column}` is no Salesforce column name", "use the API name, e.g. `MRN__c`"
+        spec = rule.columns.get(column)
+        if spec is not None and spec.kind == "constant" and spec.constant != value:
+            hint = f"say `{column}: {_yaml(spec.constant)}`, or match by other columns"
+            yield (*path, "among"), f"a row of this object never has this value in `{column}`", hint
+
+
+def _yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _column(

@@ -156,6 +156,8 @@ class ObjectRule(_Rule):
         columns: Salesforce column -> its rule. Neither `external_id` nor `deleted_column` is in it.
         match: Columns which, all equal and none empty, say that a row without our external id is the same thing; None: such
             rows are left alone.
+        among: Columns and the value that a row must have in each to be matched at all, e.g. `{Insurance_Carrier__c: true}`: what tells carriers from practices
+            where both are Accounts. They needn't be columns of this object; nothing (`~`) is an empty one.
         on_ambiguous: What to do when several rows match.
     """
 
@@ -170,6 +172,7 @@ class ObjectRule(_Rule):
     part_of: PartOf | None = None
     skip: tuple[Skip, ...] = ()
     match: tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
+    among: dict[str, Scalar] | None = Field(default=None, min_length=1)
     on_ambiguous: Literal["hold"] = "hold"
 
     @property

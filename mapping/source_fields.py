@@ -52,6 +52,7 @@ SOURCE_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *_ADDRESS,
             *_STAMPS,
         ),
+        "insurance-carriers": ("name", "payer_code", "phone", *_ADDRESS, *_STAMPS),
         "appointments": (
             "patient_id",
             "provider_id",

@@ -19,6 +19,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "provider": "User",
         "practice": "Account",
         "referring_physician": "Account",
+        "insurance_carrier": "Account",
         "patient": "Contact",
         "appointment": "Event",
         "payment": "Opportunity",

@@ -34,6 +34,27 @@ def test_one_column_that_differs_is_enough_not_to_match() -> None:
     assert len(keys) == 2
 
 
+@pytest.mark.parametrize(
+    ("among", "row", "counts"),
+    [
+        ({"Insurance_Carrier__c": True}, {"Insurance_Carrier__c": True}, True),
+        ({"Insurance_Carrier__c": True}, {"Insurance_Carrier__c": False}, False),
+        ({"Insurance_Carrier__c": False}, {"Insurance_Carrier__c": True}, False),
+        ({"Insurance_Carrier__c": True}, {}, False),
+        ({"Type": "payer"}, {"Type": "Payer"}, True),
+        ({"Type": "Payer"}, {"Type": None}, False),
+        ({"Type": None}, {"Type": ""}, True),
+        ({"Type": None}, {"Type": "Payer"}, False),
+        ({"Type": "Payer", "Insurance_Carrier__c": True}, {"Type": "Payer", "Insurance_Carrier__c": False}, False),
+        ({}, {"Type": "Payer"}, True),
+    ],
+)
+def test_only_rows_that_have_what_the_map_asks_for_are_looked_at(
+    among: dict[str, Any], row: dict[str, Any], counts: bool
+) -> None:
+    assert adoption._is_among(MatchRule({"Name": "text"}, "Name", [], among), row) is counts
+
+
 @pytest.mark.parametrize("empty", [None, "", "  "])
 def test_an_empty_value_matches_nothing_not_even_another_empty_one(empty: str | None) -> None:
     rule = MatchRule({"Email": "email", "LastName": "text"}, "Email", [])

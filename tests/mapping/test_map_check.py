@@ -124,6 +124,24 @@ def test_a_column_the_org_requires_must_be_mapped():
     assert (finding.column, finding.code) == ("Region__c", "REQUIRED_NOT_MAPPED")
 
 
+@pytest.mark.parametrize(
+    ("has", "asked", "code"),
+    [
+        (field("Carrier__c", type="boolean"), True, None),
+        (field("Carrier__c", type="boolean"), "true", "TYPE_MISMATCH"),
+        (field("Carrier__c"), True, "TYPE_MISMATCH"),
+        (field("Carrier__c"), "yes", None),
+        (field("Other__c", type="boolean"), True, "COLUMN_MISSING"),
+    ],
+)
+def test_the_org_must_have_what_rows_are_told_apart_by(has: dict[str, Any], asked: Any, code: str | None):
+    describes, document = org(), core_map()
+    describes["Account"]["fields"].append(has)
+    rule = document.objects["practice"].model_copy(update={"match": ("Name",), "among": {"Carrier__c": asked}})
+    document = document.model_copy(update={"objects": {**document.objects, "practice": rule}})
+    assert [finding.code for finding in serious(describes, document)] == ([] if code is None else [code])
+
+
 def test_insert_only_columns_come_from_the_org():
     describes = change(org(), "Contact", "AccountId", updateable=False)
     assert insert_only_columns(core_map(), describes) == {

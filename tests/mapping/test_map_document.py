@@ -36,7 +36,8 @@ def only_error(text: str, line: int) -> str:
 
 def test_the_default_map_is_valid_and_knows_what_its_objects_become():
     document = default_map()
-    assert list(document.rows) == ["practice", "referring_physician", "patient", "appointment", "invoice"]
+    accounts = ["practice", "referring_physician", "insurance_carrier"]
+    assert list(document.rows) == [*accounts, "patient", "appointment", "invoice"]
     assert document.owners == {"user", "provider"}
     assert document.parts == {"invoice": ["payment"]}
     assert {name: rule.target for name, rule in document.objects.items()} == dict(TARGETS)
@@ -96,6 +97,10 @@ def test_the_default_map_keeps_its_hash_over_processes():
         ("    on_delete: keep", "    on_delete: keep\n    match: [Name, Name]", 9, "names a column twice"),
         ("    on_delete: keep", "    on_delete: keep\n    match: Name", 9, "`match` can't be read"),
         ("    on_delete: keep", "    on_delete: keep\n    match: [Name]\n    on_ambiguous: guess", 10, "'hold'"),
+        ("    on_delete: keep", "    on_delete: keep\n    among: {Type: x}", 9, "`among` needs `match`"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Name]\n    among: {}", 10, "`among` is empty"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Name]\n    among: {A b: x}", 10, "`A b` is no Salesforce"),
+        ("    on_delete: keep", "    on_delete: keep\n    match: [Name]\n    among: [Name]", 10, "must be keys and values"),
         ("    on_delete: keep", "    on_delete: keep\n    on_ambiguous: hold", 9, "`on_ambiguous` needs `match`"),
         ("Name: {", "1Name: {", 10, "no Salesforce column name"),
         ("Name: {", "vp_id__C: {", 10, "same column as `external_id`"),

@@ -9,10 +9,16 @@ from mapping.document import default_map_text
 
 _ENTRY = re.compile(r"^  (\w+):\n((?:    .*\n|\n)*)", re.MULTILINE)
 _FLAGGED = re.compile(r"    on_delete: flag.*\n    deleted_column: .*\n")
+_COMMENTED = re.compile(r"^    # (match|among):", re.MULTILINE)
 
 
 def write_map(
-    directory: Path, *, only: tuple[str, ...] = (), match: str | None = None, deletes_patients: bool = False
+    directory: Path,
+    *,
+    only: tuple[str, ...] = (),
+    match: str | None = None,
+    deletes_patients: bool = False,
+    adopts: tuple[str, ...] = (),
 ) -> Path:
     """The default map.
 
@@ -21,6 +27,7 @@ def write_map(
         only: the objects that are kept; all without it.
         match: columns that patients are recognised by, e.g. `Email, LastName`.
         deletes_patients: rather than flag them.
+        adopts: objects whose `match` and `among` are no comment any more.
     """
 
     def changed(entry: re.Match[str]) -> str:
@@ -30,6 +37,9 @@ def write_map(
             assert count == 1
         if name == "patient" and match is not None and "columns:" in body:
             body = f"    match: [{match}]\n{body}"
+        if name in adopts and "columns:\n" in body:
+            body, count = _COMMENTED.subn(r"    \1:", body)
+            assert count
         return f"  {name}:\n{body}" if not only or name in only else ""
 
     path = directory / "map.yaml"

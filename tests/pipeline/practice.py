@@ -199,7 +199,8 @@ def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record]
     deleted = {f"practice:{record['id']}" for record in source["practices_deleted"]}
     physicians = {f"referring_physician:{one['id']}": one for one in source.get("referring-physicians", ())}
     assert live.keys() <= accounts.keys(), f"missing {sorted(live.keys() - accounts.keys())}"
-    assert accounts.keys() - physicians.keys() <= live.keys() | deleted | {STAND_IN}
+    carriers = {f"insurance_carrier:{one['id']}": one for one in source.get("insurance-carriers", ())}
+    assert accounts.keys() - physicians.keys() - carriers.keys() <= live.keys() | deleted | {STAND_IN}
     for reference, record in live.items():
         row = accounts[reference]
         assert row["Name"] == tidy(record["name"]), f"Name of {reference}"
@@ -215,6 +216,13 @@ def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record]
         row = accounts[reference]
         assert row["Name"] == f"{record['title']} {record['first_name']} {record['last_name']}", f"Name of {reference}"
         assert row["Referring_Physician__c"], f"Referring_Physician__c of {reference}"
+        assert not row["Insurance_Carrier__c"], f"Insurance_Carrier__c of {reference}"
+    assert carriers.keys() <= accounts.keys(), f"missing {sorted(carriers.keys() - accounts.keys())}"
+    for reference, record in carriers.items():
+        row = accounts[reference]
+        assert row["Name"] == tidy(record["name"]), f"Name of {reference}"
+        assert row["Insurance_Carrier__c"], f"Insurance_Carrier__c of {reference}"
+        assert row.get("Payer_Code__c") == tidy(record["payer_code"]), f"Payer_Code__c of {reference}"
 
 
 DESK = {

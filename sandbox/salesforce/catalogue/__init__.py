@@ -29,6 +29,8 @@ def custom_fields() -> dict[str, list[Field]]:
         custom("NPI__c", "Text", length=20),
         custom("Tax_Id__c", "Text", length=32),
         custom("Referring_Physician__c", "Checkbox"),
+        custom("Insurance_Carrier__c", "Checkbox"),
+        custom("Payer_Code__c", "Text", length=40),
     ]
     event = [
         custom("Appointment_Status__c", "Text", length=80),
