@@ -46,12 +46,12 @@ from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from sandbox.staff import STAFF
 from topics import provision
-from topics.catalogue import OWNER, STAGES, TARGETS
+from topics.catalogue import OWNER, STAGES, TARGETS, Catalogue
 from topics.codec import Codec
 
 _TARGET: Final = 1.3
 _PROCESSES: Final = (*STAGES, "control")
-_OBJECTS: Final = ("Account", "Contact", "Event", "Opportunity")
+_OBJECTS: Final = Catalogue().sobjects
 _QUIET: Final = 4
 """Seconds in a row without anything on its way: then it is over."""
 

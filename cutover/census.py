@@ -22,6 +22,7 @@ RESOURCES: Mapping[str, str] = {
     "referring_physician": "referring-physicians",
     "insurance_carrier": "insurance-carriers",
     "patient": "patients",
+    "insurance_policy": "insurance-policies",
     "appointment": "appointments",
     "payment": "payments",
     "invoice": "invoices",

@@ -47,7 +47,7 @@ from sandbox.process import SandboxProcess
 from sandbox.staff import STAFF
 from topics import provision
 from topics.broker import open_broker
-from topics.catalogue import STAGES
+from topics.catalogue import STAGES, Catalogue
 from topics.codec import Codec
 
 _ORG_ROWS: Final = 200
@@ -397,7 +397,7 @@ async def _others(sandbox: SandboxProcess) -> dict[str, str]:
     async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=120) as client:
         dump = (await client.get("/__admin/dump")).json()
     found: dict[str, str] = {}
-    for name in ("Account", "Contact", "Event", "Opportunity"):
+    for name in Catalogue().sobjects:
         for row in dump["objects"][name] if "objects" in dump else dump[name]:
             if not row.get("VP_Id__c"):
                 found[row["Id"]] = f"{row.get('SystemModstamp')} {row.get('IsDeleted')}"

@@ -69,6 +69,8 @@ class Org:
             self.rows.rules.restore(connection)
             self.settings.turn(json.loads(self._value(connection, SETTINGS) or "{}"))
             self.records.prepare(connection)
+            if new and fields:
+                self._begin_objects(connection)
             if new:
                 self._begin(connection, rows, random.Random(seed))
             self.client_id = self._secret(connection, "client_id", "3MVG9")
@@ -157,6 +159,12 @@ class Org:
             **dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), at),
             **dict.fromkeys(("CreatedById", "LastModifiedById"), user),
         }
+
+    def _begin_objects(self, connection: sqlite3.Connection) -> None:
+        for name, specs in catalogue.custom_objects().items():
+            self.definitions.add_object(connection, name)
+            for field, kind, given in specs:
+                self.definitions.add_field(connection, name, field, kind, **given)
 
     def _begin_itself(self, connection: sqlite3.Connection, at: str) -> None:
         made = self._stamped(1, "00D", at, ADMINISTRATOR) | {

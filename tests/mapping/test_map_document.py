@@ -37,7 +37,7 @@ def only_error(text: str, line: int) -> str:
 def test_the_default_map_is_valid_and_knows_what_its_objects_become():
     document = default_map()
     accounts = ["practice", "referring_physician", "insurance_carrier"]
-    assert list(document.rows) == [*accounts, "patient", "appointment", "invoice"]
+    assert list(document.rows) == [*accounts, "patient", "insurance_policy", "appointment", "invoice"]
     assert document.owners == {"user", "provider"}
     assert document.parts == {"invoice": ["payment"]}
     assert {name: rule.target for name, rule in document.objects.items()} == dict(TARGETS)

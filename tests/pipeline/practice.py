@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 import httpx
 
 from sandbox.process import SandboxProcess
+from tests.pipeline.insurance import check_plans
 from tests.pipeline.visits import check_bills, check_visits
 
 Record: TypeAlias = dict[str, Any]
 
 STAND_IN = "practice:~unassigned"
-MOVED = ("Account", "Contact", "Event", "Opportunity", "OpportunityContactRole")
+MOVED = ("Account", "Contact", "Event", "Insurance_Plan__c", "Opportunity", "OpportunityContactRole")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 TEXTS = {
     "last_name": ("LastName", 80),
@@ -185,6 +186,7 @@ def check_equal(practice: Practice, org: Org) -> None:
             assert row.get(column) == tidy(record[name]), f"{column} of {reference}"
         assert reference_of.get(row.get("AccountId") or "") == account_of(record, accounts), f"Account of {reference}"
     check_visits(source, ours(dump["Event"]), reference_of, org.users())
+    check_plans(source, ours(dump["Insurance_Plan__c"]), reference_of)
     check_bills(source, ours(dump["Opportunity"]), reference_of, org.users())
 
 

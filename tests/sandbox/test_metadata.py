@@ -118,7 +118,9 @@ def test_a_custom_object_comes_with_its_fields(org: Org) -> None:
     assert deployed(org, package({"objects/Visit__c.object": VISIT}, CustomObject=["Visit__c"]))["success"]
     found = org.http.get("/sobjects/Visit__c/describe").json()
     assert (found["label"], found["labelPlural"], found["custom"]) == ("Visit", "Visits", True)
-    assert "Kind" in stored_fields(org, org.query("SELECT Id FROM CustomObject", "tooling/query")[0]["Id"][:15])
+    assert "Kind" in stored_fields(
+        org, org.query("SELECT Id FROM CustomObject WHERE DeveloperName = 'Visit'", "tooling/query")[0]["Id"][:15]
+    )
 
 
 def test_fields_of_events_are_made_on_activity(org: Org) -> None:

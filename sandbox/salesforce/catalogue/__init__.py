@@ -4,21 +4,50 @@ Owns data only: adding an object or a field is a line in one of these modules. L
 describes where the reference has them; the choice of fields is the usual set of a Sales Cloud org, not all of it.
 """
 
+from typing import Any
+
 from sandbox.salesforce.catalogue import activities, files, people, sales, setup
 from sandbox.salesforce.custom import custom
 from sandbox.salesforce.schema import Field, Schema
 
+Spec = tuple[str, str, dict[str, Any]]
+"""A custom field as `custom` wants it: its name, the name of its type, everything else."""
+
+OURS: tuple[Spec, ...] = (
+    ("VP_Id__c", "Text", {"label": "VP Id", "length": 64, "unique": True, "external_id": True, "case_sensitive": True}),
+    ("VP_Source__c", "Text", {"length": 64}),
+    ("VP_Created_At__c", "DateTime", {}),
+    ("VP_Modified_At__c", "DateTime", {}),
+    ("VP_Run_Id__c", "Text", {"length": 64}),
+    ("VP_Deleted_At__c", "DateTime", {}),
+)
+
+
+def custom_objects() -> dict[str, tuple[Spec, ...]]:
+    """The custom objects of an org that is ready for Carryover, and their fields."""
+    # A lookup that is required can't be emptied, so what it points to can't be deleted (Setup offers no other choice).
+    patient = {"references": ("Contact",), "required": True, "restricts": True}
+    return {
+        "Insurance_Plan__c": (
+            ("Contact__c", "Lookup", {**patient, "child": "Insurance_Plans"}),
+            ("Carrier__c", "Lookup", {"references": ("Account",), "child": "Insurance_Plans"}),
+            ("Plan_Name__c", "Text", {"length": 255}),
+            ("Policy_Number__c", "Text", {"length": 80}),
+            ("Group_Number__c", "Text", {"length": 80}),
+            ("Subscriber_ID__c", "Text", {"length": 80}),
+            ("Relationship__c", "Text", {"length": 40}),
+            ("Plan_Order__c", "Number", {"precision": 3, "scale": 0}),
+            ("Starts_On__c", "Date", {}),
+            ("Ends_On__c", "Date", {}),
+            ("Copay__c", "Currency", {}),
+            *OURS,
+        ),
+    }
+
 
 def custom_fields() -> dict[str, list[Field]]:
-    """The custom fields of an org that is ready for Carryover, by object."""
-    both = [
-        custom("VP_Id__c", "Text", label="VP Id", length=64, unique=True, external_id=True, case_sensitive=True),
-        custom("VP_Source__c", "Text", length=64),
-        custom("VP_Created_At__c", "DateTime"),
-        custom("VP_Modified_At__c", "DateTime"),
-        custom("VP_Run_Id__c", "Text", length=64),
-        custom("VP_Deleted_At__c", "DateTime"),
-    ]
+    """The custom fields that the standard objects of such an org have, by object."""
+    both = [custom(name, kind, **more) for name, kind, more in OURS]
     contact = [
         custom("MRN__c", "Text", length=64),
         custom("Gender__c", "Text", length=40),

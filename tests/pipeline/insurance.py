@@ -1,0 +1,30 @@
+"""What insurance policies become, written down a second time for a few columns; nothing is shared with the product's mapping."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Record: TypeAlias = dict[str, Any]
+Records: TypeAlias = dict[str, list[Record]]
+
+TEXTS = {"policy_number": "Policy_Number__c", "group_number": "Group_Number__c", "subscriber_id": "Subscriber_ID__c"}
+
+
+def check_plans(source: Records, plans: dict[str, Record], reference_of: dict[str, str]) -> None:
+    """Every policy of a patient who is in the org is a plan, linked to the patient and to the carrier's account, and no other is."""
+    there = set(reference_of.values())
+    live = {f"insurance_policy:{one['id']}": one for one in source.get("insurance-policies", ())}
+    wanted = {ref: one for ref, one in live.items() if f"patient:{one['patient_id']}" in there}
+    assert wanted.keys() <= plans.keys(), f"missing {sorted(wanted.keys() - plans.keys())[:10]}"
+    extra = {ref for ref in plans.keys() - live.keys() if not plans[ref].get("VP_Deleted_At__c")}
+    assert not extra, f"not in the source: {sorted(extra)[:10]}"
+    for reference, record in wanted.items():
+        row = plans[reference]
+        assert reference_of.get(row["Contact__c"]) == f"patient:{record['patient_id']}", f"Contact__c of {reference}"
+        carrier = f"insurance_carrier:{record['carrier_id']}" if record["carrier_id"] else None
+        assert reference_of.get(row.get("Carrier__c") or "") == carrier, f"Carrier__c of {reference}"
+        for field, column in TEXTS.items():
+            assert row.get(column) == (record[field] or None), f"{column} of {reference}"
+        assert row.get("Starts_On__c") == record["starts_on"], f"Starts_On__c of {reference}"
+        assert row.get("Ends_On__c") == record["ends_on"], f"Ends_On__c of {reference}"
+        assert row.get("Plan_Order__c") == record["priority"], f"Plan_Order__c of {reference}"

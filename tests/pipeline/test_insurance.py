@@ -1,0 +1,99 @@
+"""Insurance policies: each is a plan of its patient and of its carrier."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ops.kafka import LocalKafka
+from sandbox.process import SandboxProcess
+from tests.pipeline.maps import write_map
+from tests.pipeline.pipeline import Pipeline
+from tests.transport.waiting import eventually
+from topics.catalogue import STAGES
+
+pytestmark = pytest.mark.kafka
+
+Row = dict[str, Any]
+OBJECTS = ("practice", "insurance_carrier", "patient", "insurance_policy")
+
+
+@pytest.fixture(scope="module")
+async def insured(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
+    """A small practice with carriers and policies; everything runs."""
+    directory = tmp_path_factory.mktemp("insured")
+    resources = "practices,patients,insurance-carriers,insurance-policies"
+    with SandboxProcess.start(patients=20, practices=3, clean=True, org_rows=10, resources=resources) as sandbox:
+        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS))}
+        pipeline = Pipeline(kafka.bootstrap, f"insured.{uuid4().hex[:6]}.", sandbox, directory, **settings)
+        try:
+            await pipeline.begin(fallback=False)
+            for stage in STAGES:
+                pipeline.start(stage)
+            await pipeline.start_control()
+            await pipeline.equal(within=90)
+            yield pipeline
+        finally:
+            pipeline.kill()
+
+
+def patient(pipeline: Pipeline, vp_id: str) -> str:
+    """A new patient without insurance."""
+    pipeline.practice.put("patient", {"id": vp_id, "last_name": "Insured", "practice_id": "1"})
+    return vp_id
+
+
+def policy(vp_id: str, of: str, **more: Any) -> Row:
+    return {
+        "id": vp_id,
+        "patient_id": of,
+        "carrier_id": "1",
+        "plan_name": "Gold PPO",
+        "policy_number": f"P-{vp_id}",
+        "group_number": f"G-{vp_id}",
+        "subscriber_id": f"S-{vp_id}",
+        "relationship": "self",
+        "priority": 1,
+        "starts_on": "2024-01-01",
+        "copay": "20.00",
+        **more,
+    }
+
+
+async def test_every_policy_is_a_plan_of_its_patient_and_is_verified(insured: Pipeline) -> None:
+    counts = await insured.conserved()
+    policies = insured.practice.dump()["insurance-policies"]
+    assert counts["insurance_policy"]["loaded"] == len(policies) > 5
+
+
+async def test_a_patient_has_as_many_plans_as_policies_and_a_deleted_one_goes(insured: Pipeline) -> None:
+    of = patient(insured, "820001")
+    insured.practice.put("insurance_policy", policy("820001", of), policy("820002", of, priority=2, carrier_id=None))
+    await insured.equal()
+    contact = insured.org.rows("Contact")[f"patient:{of}"]["Id"]
+    plans = insured.org.rows("Insurance_Plan__c")
+    mine = {reference: row for reference, row in plans.items() if row["Contact__c"] == contact}
+    assert set(mine) == {"insurance_policy:820001", "insurance_policy:820002"}
+    assert mine["insurance_policy:820001"]["Copay__c"] == 20
+    assert mine["insurance_policy:820002"].get("Carrier__c") is None
+    insured.practice.delete("insurance_policy", "820002")
+    await insured.equal()
+    assert "insurance_policy:820002" not in insured.org.rows("Insurance_Plan__c")
+
+
+async def test_a_policy_whose_patient_is_unknown_is_held_by_name(insured: Pipeline) -> None:
+    insured.practice.put("insurance_policy", policy("820003", "829999"))
+
+    async def held() -> Row:
+        found = [one for one in await insured.operations("insurance_policy:820003") if one["outcome"] == "held"]
+        assert found
+        return found[-1]
+
+    operation = await eventually(held, within=60)
+    assert operation["detail"] == "patient:829999"
+    patient(insured, "829999")
+    await insured.equal()
+    assert "insurance_policy:820003" in insured.org.rows("Insurance_Plan__c")
