@@ -185,13 +185,13 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
         parts.outputs,
         parts.table(names.state("extract"), names.extract),
         client,
-        {name: _source(rule, awaited.get(name)) for name, rule in objects.items()},
+        {name: _source(setup.document, name, others) for name, others in setup.document.extracted.items()},
         overlap=timedelta(seconds=setup.overlap_seconds),
         poll=timedelta(seconds=setup.poll_seconds),
     )
     mapper = Map(parts.outputs, {name: compile_plan(setup.document, name) for name in objects})
     # The map names parents before children: children whose parents are in needn't wait.
-    sources = [names.vp(name) for name in objects]
+    sources = list(dict.fromkeys(names.vp(name) for name in objects))
     app = parts.app(window_records=_MAP_WINDOW, order=[names.extract, *sources])
     _register(app, "extract", extraction, names.extract)
     _register(app, "map", mapper, *sources, names.replay)
@@ -199,9 +199,15 @@ def ingest(setup: Setup, client: VisualPractice) -> App:
     return app
 
 
-def _source(rule: ObjectRule, awaited: str | None) -> Source:
-    needed = frozenset(field for column in rule.columns.values() for field in column.source_fields)
-    return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed, awaited)
+def _source(document: MapDocument, name: str, others: Sequence[str]) -> Source:
+    """How an object is read; ``others`` take its records, too."""
+    rules = [document.objects[one] for one in (name, *others)]
+    columns = (column for rule in rules for column in rule.columns.values())
+    needed = frozenset(field for column in columns for field in column.source_fields)
+    also = {one: document.objects[one].target for one in others}
+    rule = rules[0]
+    awaited = document.awaited.get(name)
+    return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed, awaited, also)
 
 
 def resolve(setup: Setup) -> App:

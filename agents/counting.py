@@ -168,7 +168,11 @@ class Countings:
         base = self._base(target, stored)
         row = base["row"]
         members = list(self.members(target))
-        counted = [Counted(one["object"], orjson.loads(one["values"])) for one in members if one["op"] == "upsert"]
+        counted = [
+            Counted(one["object"], one["reference"], orjson.loads(one["values"]))
+            for one in members
+            if one["op"] == "upsert"
+        ]
         if row["op"] == "upsert":
             row["columns"] = self._countings[row["object"]].complete(row["columns"], counted)
         row["members"] = [_row_member(one) for one in members]

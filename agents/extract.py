@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
@@ -31,7 +31,7 @@ from connectors.visual_practice.source_time import Span, Undecided
 from state.table import StateTable
 from topics.catalogue import SOURCE_BYTES
 from topics.codec import Undecodable, Unencodable
-from topics.messages import Change, Extract
+from topics.messages import Change, Extract, Ready
 from topics.version import Version
 from transport.assignment import Assignment, StaleAssignment, TopicPartition
 from transport.chunk import Chunk
@@ -55,6 +55,7 @@ class Source:
         sobject: the Salesforce object it becomes.
         needed: the fields the map reads.
         awaited: as what other records wait for those of this object, None when none do; see `mapping.rules.MapDocument.awaited`.
+        also: other objects that take its records, and the Salesforce object of each.
     """
 
     resource: str
@@ -62,6 +63,7 @@ class Source:
     sobject: str
     needed: frozenset[str] = field(default_factory=frozenset)
     awaited: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 class Fresh(NamedTuple):
@@ -364,23 +366,28 @@ class Extraction:
         await self.outputs.publisher.publish(topic, value, key=key, headers=headers)
 
     async def _refuse(self, object_: str, vp_id: str, change: Change, code: str, advice: str) -> None:
-        own = f"{object_}:{vp_id}"
         data = (
             orjson.dumps({"fields": change["fields"], "custom": change["custom"]})
             if code != "VALUE_UNSTORABLE"
             else b""
         )
-        row = row_of(object_, self.sources[object_].sobject, own, change["version"], change["run"], None)
-        await self.outputs.reject(STAGE, own, code, advice, data[:_LARGEST], None)
-        await self.outputs.audit("reject", row, "rejected", code=code)
-        await self.outputs.fate("rejected", own, version=change["version"], code=code)
+        for own, row in self._rows(object_, vp_id, change["version"], change["run"]):
+            await self.outputs.reject(STAGE, own, code, advice, data[:_LARGEST], None)
+            await self.outputs.audit("reject", row, "rejected", code=code)
+            await self.outputs.fate("rejected", own, version=change["version"], code=code)
 
     async def _unreadable(self, object_: str, run: str, record: Any, exc: RecordUnreadable) -> None:
         vp_id = str(record.get("id") or "?") if isinstance(record, dict) else "?"
-        own = f"{object_}:{vp_id}"
-        await self.outputs.reject(STAGE, own, exc.code, str(exc), orjson.dumps(record)[:_LARGEST], None)
-        row = row_of(object_, self.sources[object_].sobject, own, _NEVER, run, None)
-        await self.outputs.audit("reject", row, "rejected", code=exc.code)
+        for own, row in self._rows(object_, vp_id, _NEVER, run):
+            await self.outputs.reject(STAGE, own, exc.code, str(exc), orjson.dumps(record)[:_LARGEST], None)
+            await self.outputs.audit("reject", row, "rejected", code=exc.code)
+
+    def _rows(self, object_: str, vp_id: str, version: str, run: str) -> Iterator[tuple[str, Ready]]:
+        """Reference and row of all that a record becomes."""
+        source = self.sources[object_]
+        for name, sobject in {object_: source.sobject, **source.also}.items():
+            own = f"{name}:{vp_id}"
+            yield own, row_of(name, sobject, own, version, run, None)
 
     async def _reject(self, own: str, code: str, data: bytes, record: Any) -> None:
         advice = "this is no request that the extract knows; find out who wrote it to this topic"

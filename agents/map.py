@@ -5,12 +5,13 @@ It remembers nothing: the version guard at the end of the way makes repeats harm
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import orjson
 
-from agents.outputs import NO_VERSION, Outputs, position_of, row_of
+from agents.outputs import Outputs, position_of, row_of
 from mapping.plan import Mapped, MappingRejected, Plan
 from topics import reference
 from topics.codec import SORTED, Undecodable, Unencodable
@@ -27,14 +28,16 @@ class Map:
 
     Arguments:
         outputs: where rows, rejects and operations go.
-        plans: by object.
+        plans: by object; a record is mapped by all that take it, each time to another row.
     """
 
     def __init__(self, outputs: Outputs, plans: Mapping[str, Plan]) -> None:
         self._outputs = outputs
-        self._plans = plans
+        self._plans: dict[str, list[Plan]] = defaultdict(list)
+        for plan in plans.values():
+            self._plans[plan.records_of].append(plan)
         # A reject of an object that others refer to has to reach its children.
-        self._topics = {outputs.catalogue.vp(name): name for name in plans}
+        self._topics = {outputs.catalogue.vp(name): name for name in self._plans}
 
     async def handle(self, chunk: Chunk) -> None:
         """Maps every record of the chunk; bad data becomes a reject of its one record."""
@@ -63,8 +66,8 @@ class Map:
                 "these bytes are not a change record; find out who wrote them",
             )
             return
-        plan = self._plans.get(message.removeprefix(_CHANGE))
-        if plan is None:
+        plans = self._plans.get(message.removeprefix(_CHANGE))
+        if plans is None:
             await self._reject(
                 record,
                 None,
@@ -72,7 +75,10 @@ class Map:
                 "the map has no such object; add it to the map or leave it out of the extract",
             )
             return
-        change = cast("Change", decoded)
+        for plan in plans:
+            await self._map_by(plan, cast("Change", decoded), record)
+
+    async def _map_by(self, plan: Plan, change: Change, record: Any) -> None:
         try:
             await self._apply(plan, record.key.decode(), change, position_of(record))
         except MappingRejected as exc:
@@ -166,19 +172,33 @@ class Map:
     ) -> None:
         vp_id = (record.key or b"?").decode(errors="replace")
         object_ = self._topics.get(record.topic, "unknown")
-        plan, version, run = None, NO_VERSION, ""
         if mapped is not None:
             plan, change = mapped
-            version, run = change["version"], change["run"]
-        else:
-            plan = self._plans.get(object_)
-            version = dict(record.headers).get("version", b"").decode(errors="replace")
-        own = f"{plan.object if plan is not None else object_}:{vp_id}"
+            await self._refuse(record, plan, vp_id, change["version"], change["run"], code, message, columns)
+            return
+        version = dict(record.headers).get("version", b"").decode(errors="replace")
+        for plan in self._plans.get(object_, ()):
+            await self._refuse(record, plan, vp_id, version, "", code, message, columns)
+        if object_ not in self._plans:
+            own, data = f"{object_}:{vp_id}", record.value or b""
+            await self._outputs.reject(STAGE, own, code, message, data, position_of(record))
+
+    async def _refuse(
+        self,
+        record: Any,
+        plan: Plan,
+        vp_id: str,
+        version: str,
+        run: str,
+        code: str,
+        message: str,
+        columns: tuple[str, ...],
+    ) -> None:
+        own = f"{plan.object}:{vp_id}"
         await self._outputs.reject(STAGE, own, code, message, record.value or b"", position_of(record))
-        if plan is not None:
-            row = row_of(plan.object, plan.sobject, own, version, run, position_of(record))
-            await self._outputs.audit("reject", row, "rejected", code=code, columns=columns)
-            await self._outputs.fate("rejected", own, version=version, code=code)
+        row = row_of(plan.object, plan.sobject, own, version, run, position_of(record))
+        await self._outputs.audit("reject", row, "rejected", code=code, columns=columns)
+        await self._outputs.fate("rejected", own, version=version, code=code)
 
 
 def _salesforce_time(version: str) -> str:

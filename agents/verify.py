@@ -269,7 +269,7 @@ class Verify:
             found = self._owners[object_].compare(fields, row, how, self._owner_of)
         else:
             counted = [
-                (member["object"], part["fields"] or {}, part["custom"])
+                (member["object"], part["fields"] or {}, part["custom"], member["reference"])
                 for member in _counting(operation)
                 if (part := self._change(member["source"], records)) is not None
             ]

@@ -84,8 +84,10 @@ class _Pipe:
         async for vp_id, _, mapped in self._maps("provider"):
             self._owners[f"provider:{vp_id}"] = self._owners[mapped.references[0].parent]
         payment = compile_plan(self._document, "payment")
-        async for _, change, mapped in self._maps("payment"):
-            self._payments[payment.target(change["fields"])].append(Counted("payment", mapped.columns))
+        async for vp_id, change, mapped in self._maps("payment"):
+            self._payments[payment.target(change["fields"])].append(
+                Counted("payment", f"payment:{vp_id}", mapped.columns)
+            )
 
     async def move(self, object_: str, relations: dict[str, str]) -> None:
         """Moves one object; ``relations`` names the column by which a lookup is resolved by Salesforce, "" leaves it out."""

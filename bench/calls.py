@@ -82,7 +82,10 @@ async def _move(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="carryover-bench-") as name, LocalKafka() as kafka:
         directory, patients = Path(name), given.patients
         with SandboxProcess(
-            patients=patients, practices=practices_for(patients), resources=",".join(RESOURCES.values()), clean=True
+            patients=patients,
+            practices=practices_for(patients),
+            resources=",".join(dict.fromkeys(RESOURCES.values())),
+            clean=True,
         ) as sandbox:
             org, desk = _door(sandbox.salesforce["url"]), _door(sandbox.visual_practice["url"])
             org.post("/speed", json={"like": given.like}).raise_for_status()

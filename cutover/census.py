@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Literal, NamedTuple, Protocol
 
 from connectors.errors import NotFound, PageTooSlow
+from topics.catalogue import ALSO
 from topics.codec import Codec
 
 RESOURCES: Mapping[str, str] = {
@@ -21,6 +22,7 @@ RESOURCES: Mapping[str, str] = {
     "practice": "practices",
     "referring_physician": "referring-physicians",
     "insurance_carrier": "insurance-carriers",
+    "coverage": "insurance-policies",
     "patient": "patients",
     "insurance_policy": "insurance-policies",
     "appointment": "appointments",
@@ -112,7 +114,8 @@ async def _ids(read: Callable[[Any], Awaitable[IdPage]]) -> set[str]:
 def lookups(census: Census, codec: Codec, topic: str) -> Iterable[tuple[bytes, bytes]]:
     """Key and value of the `extract` messages that ask for every id that differs, up to `MOST_LOOKUPS`."""
     run = f"census-{census.at}"
-    key = census.object.encode()
+    object_ = ALSO.get(census.object, census.object)
+    key = object_.encode()
     for vp_id in (*census.missing, *census.extra)[:MOST_LOOKUPS]:
-        value = {"kind": "census", "object": census.object, "vp_id": vp_id, "run": run, "at": int(time.time() * 1000)}
+        value = {"kind": "census", "object": object_, "vp_id": vp_id, "run": run, "at": int(time.time() * 1000)}
         yield key, codec.encode("extract", value, topic=topic, key=key)

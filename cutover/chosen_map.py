@@ -29,4 +29,8 @@ def read_map(settings: Settings) -> tuple[MapDocument, str]:
         if known.get(object_) != rule.target:
             wanted = ", ".join(f"{each} (to {target})" for each, target in known.items())
             raise SettingsError(f"{name}: `{object_}` to {rule.target} has no topics. The objects are: {wanted}.")
+        taken = settings.catalogue.also.get(object_)
+        if rule.records_of != taken:
+            wanted = "no `records_of`" if taken is None else f"`records_of: {taken}`"
+            raise SettingsError(f"{name}: `{object_}` needs {wanted}: that is how its topics are laid out.")
     return document, document.hash

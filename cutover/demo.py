@@ -109,7 +109,7 @@ async def _demo(patients: int, seed: int, *, keep: bool, json_file: Path | None)
             "practice": "both",
             "org_rows": _ORG_ROWS,
             "practices": max(20, patients // 250),
-            "resources": ",".join(RESOURCES.values()),  # what is moved so far
+            "resources": ",".join(dict.fromkeys(RESOURCES.values())),  # what is moved so far
         }
         sandbox = await _entered(stack, SandboxProcess(data_dir=directory / "sandbox", **options))
         environment = _environment(kafka.bootstrap, sandbox, directory)

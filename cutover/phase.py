@@ -78,7 +78,7 @@ async def _start_extracts(settings: Settings, codec: Codec, run: str) -> None:
     """Asks for the snapshot of every object; before the transition, so that a cutover that has begun is being read."""
     topic, at = settings.catalogue.extract, int(time.time() * 1000)
     requests = []
-    for object_ in read_map(settings)[0].objects:
+    for object_ in read_map(settings)[0].extracted:
         request = Extract(kind="start", object=object_, vp_id=None, run=run, at=at)
         key = object_.encode()
         requests.append((key, codec.encode("extract", request, topic=topic, key=key)))

@@ -5,7 +5,7 @@ What has landed stays as it is: the version guard at the end of the way knows it
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,10 +95,11 @@ async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool) -> Replay
     done = Replayed()
     async with _publisher(settings, dry_run=dry_run) as publisher:
         seen: set[str] = set()
-        for object_ in wanted.objects:
-            work = _Object(settings, object_, wanted, references, done)
-            await work.replay(publisher)
-            seen |= work.seen
+        for topic, objects in settings.catalogue.changes.items():
+            if chosen := [name for name in objects if name in wanted.objects]:
+                work = _Topic(settings, topic, chosen, wanted, references, done)
+                await work.replay(publisher)
+                seen |= work.seen
     done.changing = [
         {"reference": name, "state": row["state"], "code": row["code"]}
         for name, row in unsettled.items()
@@ -122,24 +123,26 @@ def _references(wanted: Wanted, unsettled: Mapping[str, Mapping[str, Any]]) -> f
     return found if wanted.references is None else found & wanted.references
 
 
-class _Object:
-    """One object's changes."""
+class _Topic:
+    """One topic's changes, of the objects that take its records: a change that is issued again is mapped by all of them."""
 
     def __init__(
         self,
         settings: Settings,
-        object_: str,
+        topic: str,
+        objects: Sequence[str],
         wanted: Wanted,
         references: Collection[str] | None,
         done: Replayed,
     ) -> None:
         self._settings = settings
-        self._object = object_
+        self._topic = topic
+        self._object, self._objects = objects[0], objects
         self._wanted = wanted
         self._keys = None
         if references is not None:
-            start = f"{object_}:"
-            self._keys = {name.removeprefix(start).encode() for name in references if name.startswith(start)}
+            split = (name.partition(":") for name in references)
+            self._keys = {vp_id.encode() for object_, _, vp_id in split if object_ in objects}
         self._done = done
         self._codec = Codec()
         self.seen: set[str] = set()
@@ -147,14 +150,15 @@ class _Object:
     async def replay(self, publisher: Publisher | None) -> None:
         if self._keys is not None and not self._keys:
             return
-        topic = self._settings.catalogue.vp(self._object)
+        topic = self._topic
         self._done.read[self._object] = self._done.chosen[self._object] = 0
         newest: dict[bytes, tuple[bytes, int, int]] = {}
         async for record in self._range(topic):
             self._done.read[self._object] += 1
             place = (dict(record.headers).get("version", b""), record.partition, record.offset)
             newest[record.key] = max(newest.get(record.key, place), place)
-        self.seen = {f"{self._object}:{key.decode(errors='replace')}" for key in newest}
+        keys = [key.decode(errors="replace") for key in newest]
+        self.seen = {f"{object_}:{key}" for object_ in self._objects for key in keys}
         if publisher is None:
             self._done.chosen[self._object] = (
                 self._done.read[self._object] if self._wanted.all_versions else len(newest)

@@ -256,6 +256,9 @@ def _column(document: MapDocument, name: str, column: str, spec: Column, field: 
             hint = f"map a lookup to {target}, or correct `parent`"
             yield Finding("error", name, column, "TYPE_MISMATCH", f"{column} is no lookup to {target}", hint)
         return
+    if spec.first is not None and spec.counted is not None:  # what is written is what the part made of it
+        part, named = spec.counted
+        spec = document.objects[part].columns[named]
     given = _given(document, spec)
     if given is None:
         yield from _type(name, column, spec.as_, field)

@@ -7,9 +7,10 @@ What it can't catch: a mistake in the map itself, a change that Salesforce made 
 happen to be equal.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import cmp_to_key
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,8 @@ ParentOf = Callable[[str], str | None]
 OwnerOf = Callable[[str], str | None]
 """Reference of a user, or of who stands for one -> the Salesforce id decided for them, None when nobody has decided."""
 
-Counted = tuple[str, Mapping[str, str | None], Mapping[str, str]]
-"""A record that counts in a row: its object, its standard fields, its custom fields."""
+Counted = tuple[str, Mapping[str, str | None], Mapping[str, str], str]
+"""A record that counts in a row: its object, its standard fields, its custom fields, its reference."""
 
 
 class Mismatch(NamedTuple):
@@ -42,6 +43,7 @@ class Mismatch(NamedTuple):
 
 
 _Test = Callable[[str | None, Any], bool]
+_Rank = Callable[[Sequence[Counted]], list[Counted]]
 _YES: Final = ("true", "yes", "y", "1", "x", "on")
 _NO: Final = ("false", "no", "n", "0", "off")
 
@@ -66,13 +68,15 @@ class Comparison:
         self._parents: list[tuple[str, Column, str | None]] = []
         self._owners: list[tuple[str, Column, str | None]] = []
         self._made: list[tuple[str, Column, Column]] = []
+        self._ranks: dict[str, _Rank] = {}
         self._zone = document.zone
         columns = {name: column for name, column in rule.columns.items() if not column.where_allowed}
         for name, column in columns.items():
-            counted = column.sum or column.latest
-            if counted is not None:
-                part, _, field = counted.partition(".")
+            if column.counted is not None:
+                part, field = column.counted
                 self._made.append((name, column, document.objects[part].columns[field]))
+                if column.first is not None and part not in self._ranks:
+                    self._ranks[part] = _rank(document, part)
             elif column.parent in document.owners:
                 stand_in = document.placeholder(column.parent or "")
                 self._owners.append((name, column, None if stand_in is None else stand_in.reference))
@@ -135,9 +139,7 @@ class Comparison:
             start, minutes, other = (tidy(fields.get(each or "")) for each in _span(column))
             if not _ends(column, self._zone, (start, minutes, other), row.get(name)):
                 found.append(Mismatch(name, "plus_minutes"))
-        for name, column, of_part in self._made:
-            if not _makes(column, of_part, self._zone, fields, counted, row.get(name)):
-                found.append(Mismatch(name, column.kind))
+        found.extend(self._miscounted(fields, custom, counted, row))
         for name, column, stand_in in self._owners:
             if not _owns(fields, column, stand_in, row.get(name), owner_of):
                 found.append(Mismatch(name, "owner"))
@@ -145,6 +147,23 @@ class Comparison:
             if not self._linked(reference, fields, column, stand_in, row.get(name), parent_of):
                 found.append(Mismatch(name, "parent"))
         return found
+
+    def _miscounted(
+        self,
+        fields: Mapping[str, str | None],
+        custom: Mapping[str, str],
+        counted: Sequence[Counted],
+        row: Mapping[str, Any],
+    ) -> Iterator[Mismatch]:
+        """Columns that aren't what the records that count in the row make of them."""
+        ranked = {part: rank(counted) for part, rank in self._ranks.items()}
+        for name, column, of_part in self._made:
+            if column.first is not None:
+                right = _comes_first(column, of_part, self._zone, (fields, custom), ranked, row.get(name))
+            else:
+                right = _makes(column, of_part, self._zone, fields, counted, row.get(name))
+            if not right:
+                yield Mismatch(name, column.kind)
 
     @staticmethod
     def _linked(
@@ -309,6 +328,8 @@ def _counted_value(
         return number_of(text)
     if column.as_ == "day":
         return day_of(text, zone)
+    if column.as_ == "date":
+        return None if day(text) is None or text == "0001-01-01" else text
     if column.as_ == "datetime":
         moment = named(text, zone)
         return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
@@ -324,8 +345,8 @@ def _makes(
     stored: Any,
 ) -> bool:
     """Whether a column is what the records that count in the row make of it, or what the record itself says when none does."""
-    part = (column.sum or column.latest or "").partition(".")[0]
-    values = [_counted_value(of_part, zone, mine, custom) for object_, mine, custom in counted if object_ == part]
+    part = (column.counted or ("", ""))[0]
+    values = [_counted_value(of_part, zone, mine, custom) for object_, mine, custom, _ in counted if object_ == part]
     values = [value for value in values if value is not None]
     if not values:
         _, _, sources, _, test, _ = _declared("", column, zone)
@@ -337,6 +358,58 @@ def _makes(
     if column.as_ == "datetime":
         return isinstance(stored, str) and instant(stored) == instant(newest)
     return bool(stored == newest)
+
+
+def _rank(document: MapDocument, part: str) -> _Rank:
+    """Of all that counts in a row, the records of one object that are not over, the one that comes first first."""
+    rule, zone, as_of = document.objects[part], document.zone, document.as_of
+    of = rule.part_of
+    assert of is not None, "the map was checked"
+
+    def value(one: Counted, name: str) -> Any:
+        return _counted_value(rule.columns[name], zone, one[1], one[2])
+
+    def before(one: Counted, other: Counted) -> int:
+        for name in of.order:
+            mine, its = value(one, name.lstrip("-")), value(other, name.lstrip("-"))
+            if mine != its:
+                if mine is None or its is None:
+                    return 1 if mine is None else -1
+                return (1 if mine > its else -1) * (-1 if name[0] == "-" else 1)
+        return -1 if (len(one[3]), one[3]) < (len(other[3]), other[3]) else 1
+
+    def rank(counted: Sequence[Counted]) -> list[Counted]:
+        mine = [one for one in counted if one[0] == part]
+        if of.over is not None:
+            days = [value(one, of.over.seen) for one in mine]
+            newest = max((one for one in (*days, as_of) if one is not None), default=None)
+            ends = [value(one, of.over.ends) for one in mine]
+            mine = [one for one, end in zip(mine, ends, strict=True) if None in {end, newest} or end > newest]
+        return sorted(mine, key=cmp_to_key(before))
+
+    return rank
+
+
+def _comes_first(
+    column: Column,
+    of_part: Column,
+    zone: ZoneInfo | None,
+    own: tuple[Mapping[str, str | None], Mapping[str, str]],
+    ranked: Mapping[str, Sequence[Counted]],
+    stored: Any,
+) -> bool:
+    """Whether a column is what the record says that comes first; what the row's own record says when that says nothing."""
+    _, _, sources, is_custom, test, _ = _declared("", of_part, zone)
+    for _, fields, custom, _ in ranked[(column.counted or ("", ""))[0]]:
+        said = tidy((custom if is_custom else fields).get(sources[0])) or None
+        if not test(said, None):  # it says something: an empty column would be wrong
+            return test(said, stored)
+        if not column.filled:
+            break
+    if column.from_ is None and column.custom is None:
+        return nothing(stored)
+    _, _, sources, is_custom, test, _ = _declared("", column, zone)
+    return test(tidy(own[is_custom].get(sources[0])) or None, stored)
 
 
 def _like_boolean(column: Column) -> _Test:

@@ -23,6 +23,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _SPECIAL: Final = ("decide", "same_as", "part_of")
 """What makes an object one without rows of its own; nothing can stand in for it."""
 
+_UNFIT: Final = {
+    "as_of": ("`as_of` is no day", "write a day, e.g. `2026-11-30`"),
+    "time_zone": ("unknown time zone", "use a name of the IANA list, e.g. `America/New_York`"),
+}
 _HINTS: Final = {
     "because": "add `because:`, the reason that the report gives",
     "resource": "add `resource:` with the Visual Practice resource, e.g. `patients`",
@@ -187,8 +191,8 @@ def _worded(model: type[BaseModel], kind: str, place: Path, context: dict[str, A
             )
         case "int_type" | "greater_than_equal" | "less_than_equal":
             return f"`{key}` must be a whole number in range", "`max` is 1 to 131072 characters"
-        case "value_error" if key == "time_zone":
-            return "unknown time zone", "use a name of the IANA list, e.g. `America/New_York`"
+        case "value_error" if key in _UNFIT:
+            return _UNFIT[key]
         case "bool_type":
             return f"`{key}` must be true or false", "write `true` or `false`, without quotes"
     return f"`{key}` can't be read", f"remove it, or see the default map for its form ({kind})"

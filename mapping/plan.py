@@ -6,6 +6,7 @@ be mapped. Called by the map agent for every record; it takes a few microseconds
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from mapping.rules import Column, MapDocument, SameAs, Skip
 from mapping.source_fields import SOURCE_FIELDS
@@ -116,6 +117,7 @@ class Plan:
         kind: What the object's records become.
         counted_in: For a part, the object in whose rows its records count.
         counts: Whether others' records count in its rows.
+        records_of: The object whose records it takes; its own name when it reads them itself.
     """
 
     def __init__(self, document: MapDocument, object_name: str) -> None:
@@ -128,6 +130,7 @@ class Plan:
         self.kind = rule.kind
         self.counted_in = None if rule.part_of is None else rule.part_of.object
         self.counts = object_name in document.parts
+        self.records_of = rule.records_of or object_name
         self._counted_by = "" if rule.part_of is None else rule.part_of.from_
         self._skips = [_compile_skip(skip) for skip in rule.skip]
         self._prefix = f"{object_name}:"
@@ -142,6 +145,8 @@ class Plan:
             match column.kind:
                 case "from" | "join" | "sum" | "latest":  # the last two: what the column is while nothing counts
                     self._steps.append((name, compile_step(name, column, zone)))
+                case "first":
+                    self._first(name, column, zone)
                 case "custom":
                     self._custom_steps.append((name, compile_step(name, column, zone)))
                 case "constant":
@@ -161,6 +166,15 @@ class Plan:
                 self._steps.append((NAME, compile_step(NAME, Column.model_validate({"join": names, "with": "space"}))))
         if rule.deleted_column is not None:
             self._constants[rule.deleted_column] = None
+
+    def _first(self, name: str, column: Column, zone: ZoneInfo | None) -> None:
+        """What a column that others decide is while none does: a field of the record's own, or nothing."""
+        if column.from_ is not None:
+            self._steps.append((name, compile_step(name, column, zone)))
+        elif column.custom is not None:
+            self._custom_steps.append((name, compile_step(name, column, zone)))
+        else:
+            self._constants[name] = None
 
     def _parent(self, document: MapDocument, name: str, column: Column | SameAs) -> None:
         parent = column.parent or ""

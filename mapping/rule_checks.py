@@ -11,13 +11,13 @@ from mapping.map_errors import Mistake
 from mapping.near import near
 from mapping.rules import OPTIONS, Column, ObjectRule, Placeholder, Skip
 from mapping.source_fields import SOURCE_FIELDS
-from mapping.special_objects import special_object
+from mapping.special_objects import records_of, special_object
 from mapping.yaml_lines import Path
 
 __all__ = ["Mistake", "check_rules"]
 
-_SOURCES: Final = ("from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest")
-_BESIDE_FROM: Final = frozenset({"parent", "sum", "latest"})
+_SOURCES: Final = ("from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest", "first")
+_BESIDE_FROM: Final = frozenset({"parent", "sum", "latest", "first"})
 _UNFITTING: Final = {"number", "money", "integer", "boolean", "date", "day", "datetime"}
 _SUMMED: Final = {"number", "money", "integer"}
 _ROLES: Final = {("Opportunity", "ContactId"): "OpportunityContactRole"}
@@ -59,6 +59,7 @@ def _object(
     if rule.resource not in SOURCE_FIELDS:
         known = near(rule.resource, SOURCE_FIELDS)
         yield (*path, "resource"), f"Visual Practice has no resource `{rule.resource}`", known
+    yield from records_of(path, rule, objects, declared)
     if rule.kind != "row":
         yield from special_object(name, rule, objects, declared)
     else:
@@ -76,7 +77,7 @@ def _object(
     for column, spec in rule.columns.items():
         place = (*path, "columns", column)
         yield from _column(place, rule, spec, objects, placeholders, declared)
-        if spec.kind in {"sum", "latest"}:
+        if spec.counted is not None:
             yield from _counted(place, name, spec, objects, declared)
         elif spec.kind == "parent" and spec.primary_role is not None:
             yield from _primary_role(place, rule, spec.primary_role)
@@ -117,7 +118,7 @@ def _counted(
 ) -> Iterator[Mistake]:
     """A column that is made of the records that count in the row."""
     kind = column.kind
-    part, _, field = (column.sum or column.latest or "").partition(".")
+    part, field = column.counted or ("", "")
     place = (*path, kind)
     rule = objects.get(part)
     if part not in declared:
@@ -132,6 +133,9 @@ def _counted(
             yield place, f"`{part}.{field}` is a {form}, the column a {column.as_}", f"say `as: {form}`"
         if kind == "sum" and form not in _SUMMED:
             yield place, f"a {form} can't be summed", "sum a number, or use `latest`"
+        if kind == "first" and rule.part_of is not None and not rule.part_of.order:
+            hint = f"add `order:` to `part_of` in `{part}`, e.g. `order: [priority]`"
+            yield place, f"nothing says which `{part}` comes first", hint
 
 
 def _names(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
@@ -196,7 +200,9 @@ def _column(
 ) -> Iterator[Mistake]:
     given = {Column.model_fields[field].alias or field for field in column.model_fields_set}
     besides = _BESIDE_FROM & given
-    sources = [source for source in _SOURCES if source in given and not (source == "from" and besides)]
+    fallbacks = {"from"} if besides and not ("first" in given and "custom" in given) else set()
+    fallbacks |= {"custom"} if "first" in given and "from" not in given else set()
+    sources = [source for source in _SOURCES if source in given and source not in fallbacks]
     if len(sources) != 1:
         which = f"has {len(sources)}: {', '.join(sources)}" if sources else "has none"
         hint = f"use exactly one of: {', '.join(_SOURCES)}"

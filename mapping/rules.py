@@ -6,18 +6,30 @@ is `document`; what they do to a record is `plan`.
 
 import hashlib
 import json
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 
-__all__ = ["OPTIONS", "Column", "MapDocument", "ObjectRule", "PartOf", "Placeholder", "SameAs", "Scalar", "Skip"]
+__all__ = [
+    "OPTIONS",
+    "Column",
+    "MapDocument",
+    "ObjectRule",
+    "Over",
+    "PartOf",
+    "Placeholder",
+    "SameAs",
+    "Scalar",
+    "Skip",
+]
 
 Scalar = StrictStr | StrictBool | StrictInt | None
 """What a value map may give: text, yes/no, a whole number, or nothing."""
 
-Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest"]
+Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest", "first"]
 Form = Literal["text", "email", "date", "day", "datetime", "number", "money", "integer", "boolean"]
 ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 
@@ -32,6 +44,7 @@ OPTIONS: Final[dict[Kind, frozenset[str]]] = {
     "parent": frozenset({"from", "on_absent", "on_none", "primary_role"}),
     "sum": frozenset({"from", "as", "on_invalid", "required"}),
     "latest": frozenset({"from", "as", "on_invalid", "required"}),
+    "first": _TEXT | {"from", "custom", "filled"},
 }
 """Kind of column -> the options that mean something for it."""
 
@@ -46,8 +59,8 @@ class _Rule(BaseModel):
 class Column(_Rule):
     """Where one Salesforce column gets its value, and what happens when the value doesn't fit.
 
-    Exactly one of `from`, `custom`, `join`, `constant`, `source_tag`, `run`, `parent` (with `from`), `sum` and `latest` (each with
-    a `from` for when nothing counts) says where from.
+    Exactly one of `from`, `custom`, `join`, `constant`, `source_tag`, `run`, `parent` (with `from`), `sum`, `latest` (each with
+    a `from` for when nothing counts) and `first` (with a `from` or `custom` for when nothing counts, or without) says where from.
 
     `primary_role` names the object whose primary row carries a parent that can be set only with a new row.
     `where_allowed`: only in an org that lets us set the column; elsewhere it is as if the map did not name it.
@@ -62,6 +75,7 @@ class Column(_Rule):
     parent: StrictStr | None = None
     sum: StrictStr | None = Field(default=None, pattern=_PART_FIELD)
     latest: StrictStr | None = Field(default=None, pattern=_PART_FIELD)
+    first: StrictStr | None = Field(default=None, pattern=_PART_FIELD)
 
     as_: Form = Field(default="text", alias="as")
     with_: Literal["newline", "space", "comma"] = Field(default="newline", alias="with")
@@ -79,11 +93,28 @@ class Column(_Rule):
     on_none: Literal["blank", "placeholder", "reject"] = "blank"
     primary_role: StrictStr | None = None
     where_allowed: StrictBool = False
+    filled: StrictBool = False
+
+    @property
+    def counted(self) -> tuple[str, str] | None:
+        """Object and field of the records that the column is made of."""
+        object_, _, field = (self.sum or self.latest or self.first or "").partition(".")
+        return (object_, field) if field else None
 
     @property
     def kind(self) -> Kind:
         """Which of the ways to get a value this column uses."""
-        kinds: tuple[Kind, ...] = ("parent", "custom", "join", "constant", "source_tag", "run", "sum", "latest")
+        kinds: tuple[Kind, ...] = (
+            "parent",
+            "first",
+            "custom",
+            "join",
+            "constant",
+            "source_tag",
+            "run",
+            "sum",
+            "latest",
+        )
         for kind in kinds:
             if getattr(self, kind) is not None:
                 return kind
@@ -112,16 +143,34 @@ class SameAs(_Rule):
     on_none: Literal["placeholder", "reject"] = "reject"
 
 
+class Over(_Rule):
+    """When a record that counts in a row is over, and speaks in it no more: when it has ended by the newest day that is known of.
+
+    Attributes:
+        ends: The part's column with the day on which a record ends; without one it is not over.
+        seen: The part's column with a day that has been, e.g. on which the record was last written. The newest of all records that count in the row is
+            meant, or the map's `as_of` where that is later.
+    """
+
+    ends: StrictStr
+    seen: StrictStr
+
+
 class PartOf(_Rule):
     """An object whose records have no row of their own but count in another's, e.g. a payment in its invoice's.
 
     Attributes:
         object: The other object.
         from_: The field with its id.
+        order: Columns of the part by which a record comes first, each lowest first or, with a `-`, highest first; one without a value comes last. Of records
+            that are alike in all of them the smallest reference comes first.
+        over: Which records do not count for columns that are the first of them.
     """
 
     object: StrictStr
     from_: StrictStr = Field(alias="from", min_length=1)
+    order: tuple[StrictStr, ...] = ()
+    over: Over | None = None
 
 
 class Skip(_Rule):
@@ -148,6 +197,7 @@ class ObjectRule(_Rule):
         decide: The field with the e-mail of a member of staff: nothing is written, who owns their records is matched or decided.
         same_as: Its records stand for those of another object.
         part_of: Its records count in the rows of another object.
+        records_of: Another object, whose records it takes; they are read once. None: it reads its resource itself.
         skip: Which records are left out.
         external_id: Column that holds the reference, e.g. `VP_Id__c`; it must be a unique external id in the org.
         on_delete: What a delete in the source does to the row. `flag` sets `deleted_column` to the time of the delete; `delete` deletes the row unless a person
@@ -170,6 +220,7 @@ class ObjectRule(_Rule):
     decide: StrictStr | None = Field(default=None, min_length=1)
     same_as: SameAs | None = None
     part_of: PartOf | None = None
+    records_of: StrictStr | None = None
     skip: tuple[Skip, ...] = ()
     match: tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
     among: dict[str, Scalar] | None = Field(default=None, min_length=1)
@@ -207,6 +258,7 @@ class MapDocument(_Rule):
         map: Version of this format.
         source_tag: Text that marks every row we write.
         time_zone: IANA name of the zone that times without an offset are in; None: such a time is invalid.
+        as_of: A day (`YYYY-MM-DD`) that has been when the move is made, see `Over`; None: only what records say counts.
         objects: Object name (the first part of a reference) -> its rule.
         placeholders: Object name -> its stand-in.
     """
@@ -214,6 +266,7 @@ class MapDocument(_Rule):
     map: Literal[1]
     source_tag: StrictStr = Field(min_length=1, max_length=255)
     time_zone: StrictStr | None = None
+    as_of: StrictStr | None = None
     objects: dict[str, ObjectRule] = Field(min_length=1)
     placeholders: dict[str, Placeholder] = Field(default_factory=dict)
 
@@ -226,6 +279,19 @@ class MapDocument(_Rule):
             except (ZoneInfoNotFoundError, OSError):  # OSError: the name of a folder of zones
                 raise ValueError("no zone") from None
         return name
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _is_a_day(cls, given: Any) -> str | None:
+        # YAML reads an unquoted day as a date.
+        text = given.isoformat() if type(given) is date else given
+        try:
+            fits = text is None or date.fromisoformat(text).isoformat() == text
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise ValueError("no day")
+        return text
 
     @property
     def rows(self) -> dict[str, ObjectRule]:
@@ -248,12 +314,25 @@ class MapDocument(_Rule):
         return found
 
     @property
+    def extracted(self) -> dict[str, tuple[str, ...]]:
+        """Objects that are read from the source -> the others that take their records."""
+        found: dict[str, tuple[str, ...]] = {name: () for name, rule in self.objects.items() if rule.records_of is None}
+        for name, rule in self.objects.items():
+            if rule.records_of is not None:
+                found[rule.records_of] = (*found[rule.records_of], name)
+        return found
+
+    @property
     def awaited(self) -> dict[str, str]:
-        """The objects whose records others may wait for, and as what: as a `parent`, or to be `counted` in only."""
+        """The objects whose records others may wait for, and as what: as a `parent`, to be `counted` in, or as both."""
         columns = (column.parent for rule in self.objects.values() for column in rule.columns.values())
         links = (link.parent for rule in self.objects.values() if (link := rule.same_as) is not None)
-        return dict.fromkeys(self.parts, "counted") | {
-            name: "parent" for name in (*columns, *links) if name is not None
+        parents = {name for name in (*columns, *links) if name is not None}
+        counted = self.parts.keys()
+        return {
+            name: " and ".join(how for how, names in (("parent", parents), ("counted", counted)) if name in names)
+            for name in self.objects
+            if name in parents or name in counted
         }
 
     @property

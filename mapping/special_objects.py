@@ -8,11 +8,11 @@ from typing import Final
 
 from mapping.map_errors import Mistake
 from mapping.near import near
-from mapping.rules import ObjectRule
+from mapping.rules import ObjectRule, PartOf
 from mapping.source_fields import SOURCE_FIELDS
 from mapping.yaml_lines import Path
 
-__all__ = ["special_object"]
+__all__ = ["records_of", "special_object"]
 
 _SPECIAL: Final = ("decide", "same_as", "part_of")
 _ROW_ONLY: Final = ("external_id", "on_delete", "deleted_column")
@@ -55,6 +55,29 @@ def special_object(
         yield from _part(path, rule, objects, declared)
 
 
+def records_of(
+    path: Path, rule: ObjectRule, objects: Mapping[str, ObjectRule], declared: Collection[str]
+) -> Iterator[Mistake]:
+    """Check from which other object an object takes its records; arguments and mistakes as of `special_object`."""
+    place, given = (*path, "records_of"), rule.records_of
+    if given is None:
+        return
+    other = objects.get(given)
+    if given not in declared:
+        yield place, f"reference to unknown object `{given}`", near(given, declared)
+    elif rule.part_of is None:
+        yield (
+            place,
+            "`records_of` needs `part_of`",
+            "only records that count in another row are read from another object",
+        )
+    elif other is not None and other.records_of is not None:
+        yield place, f"`{given}` has no records of its own", f"say `records_of: {other.records_of}`"
+    elif other is not None and other.resource != rule.resource:
+        hint = f"say `resource: {other.resource}`"
+        yield (*path, "resource"), f"the records of `{given}` are of another resource", hint
+
+
 def _of_users(path: Path, rule: ObjectRule, key: str) -> Iterator[Mistake]:
     if rule.target != "User":
         yield (*path, "target"), f"with `{key}` the target is User", "say `target: User`"
@@ -86,7 +109,21 @@ def _part(
         yield (*path, "target"), f"it counts in rows of {other.target}", f"say `target: {other.target}`"
     if not rule.columns:
         yield path, "it has no values that could count", "add `columns:` with at least one"
+    yield from _order((*path, "part_of"), rule, part)
     for column, spec in rule.columns.items():
         if spec.kind not in _PLAIN:
             hint = "use `from`, `custom`, `join` or `constant`"
             yield (*path, "columns", column), "a value that counts comes from its own record", hint
+
+
+def _order(place: Path, rule: ObjectRule, part: PartOf) -> Iterator[Mistake]:
+    """What says which of the records comes first, and which are over."""
+    for name in (each.removeprefix("-") for each in part.order):
+        if name not in rule.columns:
+            yield place, f"`order` names `{name}`, which is no column of this object", near(name, rule.columns)
+    for option, column in (("ends", part.over.ends), ("seen", part.over.seen)) if part.over is not None else ():
+        spec = rule.columns.get(column)
+        if spec is None:
+            yield place, f"`{option}` names `{column}`, which is no column of this object", near(column, rule.columns)
+        elif spec.as_ not in {"date", "day"}:
+            yield place, f"`{column}` is a {spec.as_}, not a day", f"say `as: date` or `as: day` at `{column}`"

@@ -20,6 +20,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "practice": "Account",
         "referring_physician": "Account",
         "insurance_carrier": "Account",
+        "coverage": "Contact",
         "patient": "Contact",
         "insurance_policy": "Insurance_Plan__c",
         "appointment": "Event",
@@ -27,7 +28,10 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "invoice": "Opportunity",
     }
 )
-"""Objects of the source, parents first, and the Salesforce object each one becomes, or (payments) counts in."""
+"""Objects of the source, parents first, and the Salesforce object each one becomes, or (payments, coverages) counts in."""
+
+ALSO: Mapping[str, str] = MappingProxyType({"coverage": "insurance_policy"})
+"""Objects that take the records of another one, which are read once and have one topic: a policy is a row, and counts in its patient's."""
 
 OWNER = "User"
 """The one Salesforce object that is never written: who owns records is matched or decided."""
@@ -109,6 +113,7 @@ class Catalogue:
         replication: Copies of every topic.
         min_insync: Copies that must have a record before it counts as written.
         targets: Source objects and the Salesforce object each becomes.
+        also: Those of them that take the records of another one, and which.
     """
 
     prefix: str = ""
@@ -116,10 +121,23 @@ class Catalogue:
     replication: int = 1
     min_insync: int = 1
     targets: Mapping[str, str] = field(default_factory=lambda: TARGETS)
+    also: Mapping[str, str] = field(default_factory=lambda: ALSO)
 
     def vp(self, object_: str) -> str:
-        """Changes of an object as the source has them."""
-        return f"{self.prefix}vp.{object_}"
+        """Changes of an object as the source has them; of one that takes another's records, that one's."""
+        return f"{self.prefix}vp.{self.extracted(object_)}"
+
+    def extracted(self, object_: str) -> str:
+        """The object that is read from the source for this one: itself, or the one whose records it takes."""
+        return self.also.get(object_, object_)
+
+    @property
+    def changes(self) -> Mapping[str, tuple[str, ...]]:
+        """Topics of changes -> the objects that follow from them, in the order of the objects."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name in self.targets:
+            found[self.vp(name)] = (*found.get(self.vp(name), ()), name)
+        return found
 
     def sf(self, sobject: str) -> str:
         """Rows ready for a Salesforce object."""
@@ -196,7 +214,7 @@ class Catalogue:
     def sources(self) -> Mapping[str, tuple[str, ...]]:
         """Topics that each stage consumes by its group (changelogs and `control` are read without one)."""
         return {
-            "ingest": (self.extract, *(self.vp(name) for name in self.targets), self.replay),
+            "ingest": (self.extract, *self.changes, self.replay),
             "resolve": (self.refs,),
             "deliver": (self.sf(OWNER), *(self.sf(name) for name in self.sobjects)),
             "verify": (self.audit,),
@@ -205,9 +223,8 @@ class Catalogue:
     @property
     def ledger(self) -> tuple[str, ...]:
         """Topics that the ledger reads from their start."""
-        changes = (self.vp(name) for name in self.targets)
         journals = (self.bulk(name) for name in self.sobjects)
-        return (*changes, self.audit, self.images, self.rejects, *journals, self.control, self.calls)
+        return (*self.changes, self.audit, self.images, self.rejects, *journals, self.control, self.calls)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -225,10 +242,11 @@ class Catalogue:
     def _topics(self) -> Iterator[Topic]:
         reference = "own reference"
         yield self._kept(self.extract, "object", ("extract",), ("control", "cli", "resolve"), ("extract",))
-        for object_ in self.targets:
+        objects = tuple(dict.fromkeys(self.extracted(name) for name in self.targets))
+        for object_ in objects:
             change = (f"change.{object_}",)
             yield self._kept(self.vp(object_), "VP id", change, ("extract",), ("map", "ledger"), SOURCE_BYTES)
-        changes = tuple(f"change.{object_}" for object_ in self.targets)
+        changes = tuple(f"change.{object_}" for object_ in objects)
         yield self._kept(self.replay, "VP id", changes, ("replay",), ("map",), SOURCE_BYTES)
         yield self._kept(
             self.refs,

@@ -50,7 +50,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, catalogue: Catalogue, codec: Codec) -> None:
         self._connection = connection
         self._codec = codec
-        self._objects = {catalogue.vp(name): name for name in catalogue.targets}
+        self._objects = catalogue.changes
         self._targets = catalogue.targets
         self._audit = catalogue.audit
         self._others = {
@@ -111,11 +111,13 @@ class Writer:
         )
 
     def _fold(self, batch: Batch) -> None:
+        # A record that two objects take is on its way to two rows: two deliveries.
         changes = [
-            (f"{self._objects[part.topic]}:{(record.key or b'').decode(errors='replace')}", part, record)
+            (f"{object_}:{(record.key or b'').decode(errors='replace')}", object_, part, record)
             for part, records in batch.items()
             if part.topic in self._objects
             for record in records
+            for object_ in self._objects[part.topic]
         ]
         operations = [
             decoded
@@ -129,8 +131,8 @@ class Writer:
         for found in before:
             for name, amount in found.counted():
                 counts[found.object, name] -= amount
-        for ref, part, record in changes:
-            self._change(ref, part, record)
+        for ref, object_, part, record in changes:
+            self._change(ref, object_, part, record)
         for operation in operations:
             self._settle(operation)
         for part, records in batch.items():
@@ -156,14 +158,13 @@ class Writer:
             found = self._touched[ref, sobject] = Delivery(ref, sobject, object_)
         return found
 
-    def _change(self, ref: str, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
+    def _change(self, ref: str, object_: str, part: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
         headers = dict(record.headers)
         try:
             version, op, origin = (headers[name].decode() for name in ("version", "op", "origin"))
         except (KeyError, UnicodeDecodeError):
             self._unreadable(part, record, "headers")
             return
-        object_ = self._objects[part.topic]
         self._delivery(ref, self._targets[object_], object_).see(version, op, origin)
 
     def _settle(self, operation: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-LAYOUT = 3
+LAYOUT = 4
 """Raised with every change of the tables; kept in `PRAGMA user_version`."""
 
 TABLES = """
@@ -45,8 +45,8 @@ CREATE TABLE images (
 
 CREATE TABLE rejects (
     stage TEXT, topic TEXT, "partition" INTEGER, "offset" INTEGER,
-    reference TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY (stage, topic, "partition", "offset")
+    reference TEXT, code TEXT NOT NULL, message TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (stage, topic, "partition", "offset", reference)
 ) WITHOUT ROWID;
 CREATE INDEX rejects_by_code ON rejects (code, stage);
 

@@ -19,7 +19,7 @@ from topics import reference
 from topics.codec import Codec, Undecodable
 from topics.messages import Change, Position
 
-_BY_EDITOR_ONLY: Final = frozenset({"owner", "sum", "latest"})
+_BY_EDITOR_ONLY: Final = frozenset({"owner", "sum", "latest", "first"})
 ParentOf = Callable[[str], str | None]
 
 

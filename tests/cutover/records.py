@@ -7,6 +7,7 @@ from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from topics.catalogue import TARGETS
 from topics.codec import Codec
 
 codec = Codec()
@@ -28,7 +29,7 @@ def operation(reference: str, number: int, **changed: Any) -> dict[str, Any]:
         "what": "create",
         "reference": reference,
         "object": object_,
-        "sobject": {"practice": "Account", "patient": "Contact"}[object_],
+        "sobject": TARGETS[object_],
         "facet": object_,
         "version": mapped(number),
         "run": "r1",

@@ -73,6 +73,32 @@ def test_every_delivery_is_counted_in_exactly_one_state(ledger: Ledger) -> None:
     ]
 
 
+def test_a_record_on_its_way_to_two_rows_is_two_deliveries(ledger: Ledger) -> None:
+    ledger.log.change("insurance_policy:1", 1)
+    ledger.log.operation("insurance_policy:1", 1, row_id="a00A")
+    ledger.apply()
+    counts = ledger.ask(Reader.conservation)
+    assert [(counts[name]["source"], counts[name]["loaded"]) for name in ("insurance_policy", "coverage")] == [
+        (1, 1),
+        (1, 0),
+    ]
+    assert counts["coverage"]["in_flight"] == 1
+    ledger.log.operation("coverage:1", 1, row_id="003A")
+    ledger.apply()
+    assert ledger.ask(Reader.conservation)["coverage"]["loaded"] == 1
+    assert ledger.ask(lambda reader: list(reader.ids("coverage"))) == ["1"]
+
+
+def test_a_record_that_is_rejected_on_both_of_its_ways_is_two_rejects(ledger: Ledger) -> None:
+    place = (("topic", b"vp.insurance_policy"), ("partition", b"1"), ("offset", b"9"))
+    headers = tuple((f"__connect.errors.{name}", text) for name, text in place)
+    for reference in ("insurance_policy:1", "coverage:1", "coverage:1"):
+        value = {"reference": reference, "stage": "map", "code": "x", "message": "m", "input": b"x", "at": 500}
+        ledger.log.add("rejects", codec.encode("reject", value), reference.encode(), headers)
+    ledger.apply()
+    assert sorted(row["reference"] for row in ledger.ask(Reader.rejects)) == ["coverage:1", "insurance_policy:1"]
+
+
 def test_a_row_of_our_own_making_is_not_counted_as_source(ledger: Ledger) -> None:
     ledger.log.operation("practice:unassigned", 1)
     ledger.apply()

@@ -170,14 +170,14 @@ PAID = [{"amount": "0.10", "paid_at": "2026-03-01T00:00:00Z"}, {"amount": "0.20"
 
 def stored_bill(bill: dict[str, Any], payments: list[dict[str, Any]]) -> dict[str, Any]:
     mapped = INVOICE.map("1", bill, {}, "r")
-    counted = [Counted("payment", PAYMENT.map("1", one, {}, "r").columns) for one in payments]
+    counted = [Counted("payment", "payment:1", PAYMENT.map("1", one, {}, "r").columns) for one in payments]
     whole = mapped._replace(columns=Counting(default_map(), "invoice").complete(mapped.columns, counted))
     return as_stored(whole) | {"OwnerId": "005A"}
 
 
 def compare_bill(bill: dict[str, Any], payments: list[dict[str, Any]], row: dict[str, Any]) -> list[str]:
     found = compile_comparison(default_map(), "invoice").compare(
-        "1", bill, {}, row, parent_of, lambda _: "005A", [("payment", one, {}) for one in payments]
+        "1", bill, {}, row, parent_of, lambda _: "005A", [("payment", one, {}, "payment:1") for one in payments]
     )
     return [one.column for one in found]
 

@@ -45,9 +45,11 @@ def field(name: str, **more: Any) -> dict[str, Any]:
 
 @cache
 def core_map() -> MapDocument:
-    """The default map's practices and patients."""
+    """The default map's practices and patients, and what counts in patients."""
     whole = default_map()
-    return whole.model_copy(update={"objects": {name: whole.objects[name] for name in ("practice", "patient")}})
+    return whole.model_copy(
+        update={"objects": {name: whole.objects[name] for name in ("practice", "coverage", "patient")}}
+    )
 
 
 def org() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping.document import MapErrors, default_map, default_map_text, load_map
-from topics.catalogue import TARGETS
+from topics.catalogue import ALSO, TARGETS
 
 GOOD = """\
 map: 1
@@ -39,7 +39,11 @@ def test_the_default_map_is_valid_and_knows_what_its_objects_become():
     accounts = ["practice", "referring_physician", "insurance_carrier"]
     assert list(document.rows) == [*accounts, "patient", "insurance_policy", "appointment", "invoice"]
     assert document.owners == {"user", "provider"}
-    assert document.parts == {"invoice": ["payment"]}
+    assert document.parts == {"patient": ["coverage"], "invoice": ["payment"]}
+    assert {name: others for name, others in document.extracted.items() if others} == {
+        "insurance_policy": ("coverage",)
+    }
+    assert {name: rule.records_of for name, rule in document.objects.items() if rule.records_of} == ALSO
     assert {name: rule.target for name, rule in document.objects.items()} == dict(TARGETS)
 
 
@@ -259,3 +263,52 @@ def test_the_default_map_says_that_a_role_carries_the_contact_of_a_bill():
         "invoice": "ContactId"
     }
     assert document.roles == {"OpportunityContactRole"}
+
+
+OVER = "over: {ends: ends_on, seen: written_on}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "order: [priority, -starts_on]",
+            "order: [priority, -startson]",
+            "`order` names `startson`, which is no column",
+        ),
+        ("order: [priority, -starts_on]", "", "nothing says which `coverage` comes first (add `order:` to `part_of`"),
+        (OVER, "over: {ends: endson, seen: written_on}", "`ends` names `endson`, which is no column"),
+        (OVER, "over: {ends: ends_on, seen: priority}", "`priority` is a integer, not a day"),
+        (OVER, "over: {ends: ends_on}", "`seen` is missing"),
+        ("records_of: insurance_policy", "records_of: policy", "reference to unknown object `policy`"),
+        ("records_of: insurance_policy", "records_of: payment", "the records of `payment` are of another resource"),
+        ("records_of: insurance_policy", "records_of: coverage", "`coverage` has no records of its own"),
+        ("first: coverage.group_number", "first: coverage.group", "`coverage` has no column `group`"),
+        ("first: coverage.group_number", "first: payment.amount", "`payment` doesn't count in `patient`"),
+        (
+            "first: coverage.group_number",
+            "first: coverage.priority",
+            "a integer, the column a text (say `as: integer`)",
+        ),
+        ("first: coverage.group_number", "first: coverage.group_number, from: mrn, custom: x", "this one has 3"),
+        ("latest: payment.paid_on, from", "latest: payment.paid_on, filled: true, from", "`filled` means nothing here"),
+        ("map: 1", "map: 1\nas_of: 2026-02-30", "`as_of` is no day (write a day, e.g. `2026-11-30`)"),
+        ("map: 1", "map: 1\nas_of: soon", "`as_of` is no day"),
+    ],
+)
+def test_what_comes_first_and_what_is_over_must_make_sense(old: str, new: str, words: str):
+    assert old in default_map_text()
+    found = [f"{message} ({hint})" for _, message, hint in errors_of(default_map_text().replace(old, new))]
+    assert any(words in one for one in found), found
+
+
+def test_a_day_counts_alike_with_quotes_and_without():
+    given = [default_map_text().replace("map: 1", f"map: 1\nas_of: {day}") for day in ("2026-11-30", "'2026-11-30'")]
+    assert {load_map(text, "a").as_of for text in given} == {"2026-11-30"}
+
+
+def test_only_what_counts_in_another_row_takes_the_records_of_another_object():
+    text = default_map_text().replace(
+        "    resource: referring-physicians\n", "    resource: practices\n    records_of: practice\n"
+    )
+    assert any("`records_of` needs `part_of`" in message for _, message, _ in errors_of(text))

@@ -29,7 +29,9 @@ CANARIES = (
 @pytest.fixture(scope="package")
 async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small dirty practice, moved completely, with everything still running."""
-    with SandboxProcess.start(patients=200, practices=12, seed=11, resources=",".join(RESOURCES.values())) as sandbox:
+    with SandboxProcess.start(
+        patients=200, practices=12, seed=11, resources=",".join(dict.fromkeys(RESOURCES.values()))
+    ) as sandbox:
         pipeline = Pipeline(kafka.bootstrap, f"moved.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("moved"))
         try:
             pipeline.practice.put("patient", *CANARIES)

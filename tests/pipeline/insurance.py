@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 Record: TypeAlias = dict[str, Any]
@@ -28,3 +30,22 @@ def check_plans(source: Records, plans: dict[str, Record], reference_of: dict[st
         assert row.get("Starts_On__c") == record["starts_on"], f"Starts_On__c of {reference}"
         assert row.get("Ends_On__c") == record["ends_on"], f"Ends_On__c of {reference}"
         assert row.get("Plan_Order__c") == record["priority"], f"Plan_Order__c of {reference}"
+
+
+def primary(policies: list[Record]) -> Record | None:
+    """The policy that a patient's row names: of those that had not ended by the day on which one of them was last written."""
+    known = max((one["updated_at"][:10] for one in policies), default="")
+    going_on = [one for one in policies if not one["ends_on"] or one["ends_on"] > known]
+    rank = lambda one: (one["priority"], tuple(-ord(sign) for sign in one["starts_on"]), int(one["id"]))  # noqa: E731
+    return min(going_on, key=rank, default=None)
+
+
+def check_facets(source: Records, contacts: dict[str, Record], wanted: Iterable[str]) -> None:
+    """Every patient's row names the primary policy, and none where there is none."""
+    of: dict[str, list[Record]] = defaultdict(list)
+    for one in source.get("insurance-policies", ()):
+        of[f"patient:{one['patient_id']}"].append(one)
+    for reference in wanted:
+        first = primary(of[reference]) or {}
+        for field, column in TEXTS.items():
+            assert contacts[reference].get(column) == (first.get(field) or None), f"{column} of {reference}"

@@ -9,6 +9,8 @@ from mapping.document import default_map_text
 
 _ENTRY = re.compile(r"^  (\w+):\n((?:    .*\n|\n)*)", re.MULTILINE)
 _FLAGGED = re.compile(r"    on_delete: flag.*\n    deleted_column: .*\n")
+_PARTS = re.compile(r"^(      \w+: \{)first: (\w+)\.\w+(, filled: true)?(?:, )?(.*\}\n)", re.MULTILINE)
+_EMPTY = re.compile(r"^      \w+: \{\}\n", re.MULTILINE)
 _COMMENTED = re.compile(r"^    # (match|among):", re.MULTILINE)
 
 
@@ -37,6 +39,9 @@ def write_map(
             assert count == 1
         if name == "patient" and match is not None and "columns:" in body:
             body = f"    match: [{match}]\n{body}"
+        if only:
+            body = _PARTS.sub(lambda found: found[0] if found[2] in only else found[1] + found[4], body)
+            body = _EMPTY.sub("", body)
         if name in adopts and "columns:\n" in body:
             body, count = _COMMENTED.subn(r"    \1:", body)
             assert count

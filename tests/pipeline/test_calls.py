@@ -33,7 +33,7 @@ async def short(kafka: LocalKafka, topic_prefix: str, tmp_path: Path) -> AsyncIt
         "CARRYOVER_TARGET__LOOK_SECONDS": "5",
     }
     with SandboxProcess.start(
-        patients=150, practices=6, seed=7, clean=True, resources=",".join(RESOURCES.values())
+        patients=150, practices=6, seed=7, clean=True, resources=",".join(dict.fromkeys(RESOURCES.values()))
     ) as sandbox:
         pipeline = Pipeline(kafka.bootstrap, topic_prefix, sandbox, tmp_path, **environment)
         try:

@@ -1,4 +1,4 @@
-"""Insurance policies: each is a plan of its patient and of its carrier."""
+"""Insurance policies: each is a plan of its patient and of its carrier, and the primary one stands in the patient's row, too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from topics.catalogue import STAGES
 pytestmark = pytest.mark.kafka
 
 Row = dict[str, Any]
-OBJECTS = ("practice", "insurance_carrier", "patient", "insurance_policy")
+OBJECTS = ("practice", "insurance_carrier", "coverage", "patient", "insurance_policy")
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +97,55 @@ async def test_a_policy_whose_patient_is_unknown_is_held_by_name(insured: Pipeli
     patient(insured, "829999")
     await insured.equal()
     assert "insurance_policy:820003" in insured.org.rows("Insurance_Plan__c")
+
+
+def facet(pipeline: Pipeline, of: str) -> tuple[str | None, ...]:
+    """Policy, group and subscriber number in a patient's row."""
+    row = pipeline.org.rows("Contact")[f"patient:{of}"]
+    return tuple(row.get(column) for column in ("Policy_Number__c", "Group_Number__c", "Subscriber_ID__c"))
+
+
+async def test_the_primary_policy_stands_in_the_patients_row_and_every_record_counts_once_for_each_row(
+    insured: Pipeline,
+) -> None:
+    of = patient(insured, "820010")
+    insured.practice.put("insurance_policy", policy("820010", of, priority=2), policy("820011", of, group_number=None))
+    await insured.equal()
+    assert facet(insured, of) == ("P-820011", None, "S-820011")
+    counts = await insured.conserved()
+    policies = len(insured.practice.dump()["insurance-policies"])
+    assert counts["coverage"]["loaded"] == counts["insurance_policy"]["loaded"] == policies
+
+
+async def test_the_row_follows_when_another_policy_becomes_primary_ends_moves_or_goes(insured: Pipeline) -> None:
+    of, other = patient(insured, "820020"), patient(insured, "820021")
+    first, second = policy("820020", of), policy("820021", of, priority=2)
+    insured.practice.put("insurance_policy", first, second)
+    await insured.equal()
+    assert facet(insured, of)[0] == "P-820020"
+    insured.practice.put("insurance_policy", first | {"priority": 3})
+    await insured.equal()
+    assert facet(insured, of)[0] == "P-820021"
+    insured.practice.put("insurance_policy", second | {"patient_id": other})
+    await insured.equal()
+    assert (facet(insured, of)[0], facet(insured, other)[0]) == ("P-820020", "P-820021")
+    insured.practice.put("insurance_policy", first | {"ends_on": "2024-06-30"})
+    await insured.equal()
+    assert facet(insured, of) == (None, None, None)
+    insured.practice.delete("insurance_policy", "820021")
+    await insured.equal()
+    assert facet(insured, other) == (None, None, None)
+    await insured.conserved()
+
+
+async def test_a_policy_that_can_not_be_a_plan_is_rejected_for_both_rows_by_name(insured: Pipeline) -> None:
+    insured.practice.put("insurance_policy", policy("820030", "820010", policy_number="P" * 81))
+    await insured.rejected("insurance_policy:820030", "TEXT_TOO_LONG")
+    await insured.rejected("coverage:820030", "TEXT_TOO_LONG")
+    counts = await insured.conserved()
+    assert (counts["insurance_policy"]["rejected"], counts["coverage"]["rejected"]) == (1, 1)
+    code, found = await insured.carryover("replay", "--rejected", "TEXT_TOO_LONG", "--dry-run")
+    assert (code, found["chosen"]) == (0, {"coverage": 1})
+    insured.practice.delete("insurance_policy", "820030")
+    await insured.equal()
+    assert facet(insured, "820010") == ("P-820011", None, "S-820011")

@@ -25,7 +25,9 @@ AT_HOME = {**VISIT, "practice_id": "1"}
 @pytest.fixture(scope="module")
 async def moving(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice that has moved, with everything running."""
-    with SandboxProcess.start(patients=5, practices=2, clean=True, resources=",".join(RESOURCES.values())) as sandbox:
+    with SandboxProcess.start(
+        patients=5, practices=2, clean=True, resources=",".join(dict.fromkeys(RESOURCES.values()))
+    ) as sandbox:
         pipeline = Pipeline(kafka.bootstrap, f"lost.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("lost"))
         try:
             await pipeline.begin()
