@@ -23,6 +23,7 @@ RESOURCES: Mapping[str, str] = {
     "referring_physician": "referring-physicians",
     "insurance_carrier": "insurance-carriers",
     "coverage": "insurance-policies",
+    "intake_form": "intake-forms",
     "patient": "patients",
     "insurance_policy": "insurance-policies",
     "appointment": "appointments",

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from mapping.compared_times import day, day_of, instant, named
-from mapping.compared_values import GLUE, amount, entries, looks_like_email, nothing, number_of, tidy
+from mapping.compared_values import GLUE, amount, answer, entries, looks_like_email, nothing, number_of, tidy
 from mapping.rules import Column, MapDocument
 
 __all__ = ["Comparison", "Counted", "Mismatch", "compile_comparison"]
@@ -212,6 +212,9 @@ def _owns(
 
 def _declared(name: str, column: Column, zone: ZoneInfo | None) -> tuple[str, str, tuple[str, ...], bool, _Test, str]:
     """(column, rule, sources, from the custom fields?, test, what is between several sources)."""
+    if column.answer is not None:
+        _, label, sources, is_custom, test, glue = _declared(name, column.model_copy(update={"answer": None}), zone)
+        return name, label, sources, is_custom, _like_answer(column, test), glue
     is_custom = column.custom is not None
     sources = (column.custom or "",) if is_custom else column.source_fields
     if column.values is not None:
@@ -311,6 +314,16 @@ def _like_entries(column: Column) -> _Test:
             blank = column.on_invalid == "blank"
             return blank and as_text(None, stored)
         return as_text(tidy(wanted) or None, stored)
+
+    return test
+
+
+def _like_answer(column: Column, of_text: _Test) -> _Test:
+    def test(source: str | None, stored: Any) -> bool:
+        said = answer(column, source) if source is not None else ""
+        if said is None and column.on_invalid != "blank":
+            return False
+        return of_text(tidy(said) or None, stored)
 
     return test
 

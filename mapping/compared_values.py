@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mapping.rules import Column
 
-__all__ = ["GLUE", "amount", "entries", "looks_like_email", "nothing", "number_of", "tidy"]
+__all__ = ["GLUE", "amount", "answer", "entries", "looks_like_email", "nothing", "number_of", "tidy"]
 
 GLUE: Final = {"newline": chr(10), "space": chr(32), "comma": ", "}
 _LOCAL_MARKS: Final = frozenset("!#$%&'*/=?^_+-`{|}~.")
@@ -102,6 +102,36 @@ def entries(column: Column, text: str) -> str | None:
         if line and (several or line not in lines):
             lines.append(line)
     return GLUE[column.with_].join(lines)
+
+
+def answer(column: Column, text: str) -> str | None:
+    """The answer to the column's question in a submitted form; None when it is no form."""
+    asked = [column.answer] if isinstance(column.answer, str) else list(column.answer or ())
+    wanted = {tuple(name.casefold().split()) for name in asked}
+    try:
+        sections = json.loads(text, parse_int=lambda digits: digits, parse_float=lambda digits: digits).get(
+            "sections", []
+        )
+        questions = [question for section in sections for question in section.get("questions") or []]
+        named = [(question.get("name"), question.get("answers"), question.get("answer")) for question in questions]
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        return None
+    for name, options, said in named:
+        if not isinstance(name, str) or tuple(name.casefold().split()) not in wanted:
+            continue
+        values = [said]
+        if isinstance(options, list):
+            ticked = [option for option in options if isinstance(option, dict) and option.get("selected") is True]
+            values = [option.get("value") for option in ticked]
+        texts = [value if isinstance(value, str) else json.dumps(value) for value in values if _is_plain(value)]
+        found = GLUE[column.with_].join(text.strip() for text in texts if text.strip())
+        if found:
+            return found
+    return ""
+
+
+def _is_plain(value: Any) -> bool:
+    return value is not None and not isinstance(value, dict | list)
 
 
 def looks_like_email(text: str) -> bool:

@@ -284,10 +284,20 @@ def _primary_role(path: Path, rule: ObjectRule, named: str) -> Iterator[Mistake]
 def _value(path: Path, column: Column, given: Collection[str]) -> Iterator[Mistake]:
     if column.each is not None and (column.as_ != "text" or column.values is not None):
         yield (*path, "each"), "a list becomes a text", "remove `as` and `values`"
-    if "with" in given and column.each is None and column.join is None:
-        yield (*path, "with"), "`with` means nothing here", "it stands between the entries of `join` or `each`"
+    if column.each is not None and column.answer is not None:
+        yield (*path, "answer"), "`each` and `answer` exclude each other", "keep one of the two"
+    if column.answer is not None and column.plus_minutes is not None:
+        yield (*path, "answer"), "`answer` means nothing beside `plus_minutes`", "remove one of the two"
+    if "with" in given and column.each is None and column.answer is None and column.join is None:
+        yield (
+            (*path, "with"),
+            "`with` means nothing here",
+            "it stands between the entries of `join`, `each` or `answer`",
+        )
     if column.values is not None:
-        yield from _value_map(path, column.values, given)
+        yield from _value_map(
+            path, column.values, set(given) - ({"on_invalid"} if column.answer is not None else set())
+        )
     elif "otherwise" in given:
         yield (*path, "otherwise"), "`otherwise` needs `values`", "add a value map, or remove it"
     elif column.as_ in _UNFITTING:
@@ -298,7 +308,8 @@ def _value(path: Path, column: Column, given: Collection[str]) -> Iterator[Mista
     if column.plus_minutes is not None and column.as_ != "datetime":
         hint = "say `as: datetime`, or remove it"
         yield (*path, "plus_minutes"), "only a time can be so many minutes later", hint
-    if "on_invalid" in given and column.as_ == "text" and column.values is None and column.each is None:
+    of_json = column.each is not None or column.answer is not None
+    if "on_invalid" in given and column.as_ == "text" and column.values is None and not of_json:
         yield (*path, "on_invalid"), "`on_invalid` means nothing for text", "remove it, or say `as: email`, `date`, …"
     if column.default is not None:
         yield from _default(path, column, column.default)

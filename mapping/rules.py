@@ -35,7 +35,7 @@ ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
-    "from": _TEXT | {"plus_minutes", "else_from", "each", "with", "where_allowed"},
+    "from": _TEXT | {"plus_minutes", "else_from", "each", "answer", "with", "where_allowed"},
     "custom": _TEXT,
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
@@ -85,6 +85,7 @@ class Column(_Rule):
     plus_minutes: StrictStr | None = Field(default=None, min_length=1)
     else_from: StrictStr | None = Field(default=None, min_length=1)
     each: StrictStr | tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
+    answer: StrictStr | tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
     required: StrictBool = False
     default: StrictStr | None = Field(default=None, min_length=1)
     values: dict[str, Scalar] | None = Field(default=None, min_length=1)

@@ -67,6 +67,15 @@ SOURCE_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "copay",
             *_STAMPS,
         ),
+        "intake-forms": (
+            "patient_id",
+            "appointment_id",
+            "template_id",
+            "name",
+            "completed_at",
+            "content",
+            *_STAMPS,
+        ),
         "appointments": (
             "patient_id",
             "provider_id",

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from mapping.answers import Answers
 from mapping.entries import Entries
 from mapping.local_time import to_utc
 from mapping.rules import Column
@@ -77,6 +78,8 @@ def compile_step(name: str, column: Column, zone: ZoneInfo | None = None) -> Ste
         A function of the record's fields (for `custom`: of its custom fields) and of the list that takes notes. It
         gives the column's value; when it noted a refusal, the value means nothing.
     """
+    if column.answer is not None:
+        return _answered(name, column, zone)
     if column.kind == "join":
         step = _join(name, column)
     elif column.values is not None:
@@ -186,6 +189,24 @@ def _entries(name: str, column: Column) -> Step:
             return None
         text = _cleaned(text, name, notes).strip()
         return (text or None) if len(text) <= limit else _shortened(text, limit, name, notes, cut=cut)
+
+    return step
+
+
+def _answered(name: str, column: Column, zone: ZoneInfo | None) -> Step:
+    """What another step makes of the answer to a question."""
+    source = column.from_ or ""
+    answers = Answers(column.answer or "", _SEPARATORS[column.with_])
+    refusal = _refusal(name, column, "INVALID_FORM")
+    of_answer = compile_step(name, column.model_copy(update={"answer": None}), zone)
+
+    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
+        given = fields.get(source)
+        text: str | None = answers.text(given) if given and given.strip() else ""
+        if text is None:
+            notes.append(refusal)
+            text = ""
+        return of_answer({source: text}, notes)
 
     return step
 

@@ -21,6 +21,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "referring_physician": "Account",
         "insurance_carrier": "Account",
         "coverage": "Contact",
+        "intake_form": "Contact",
         "patient": "Contact",
         "insurance_policy": "Insurance_Plan__c",
         "appointment": "Event",

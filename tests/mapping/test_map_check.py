@@ -48,7 +48,7 @@ def core_map() -> MapDocument:
     """The default map's practices and patients, and what counts in patients."""
     whole = default_map()
     return whole.model_copy(
-        update={"objects": {name: whole.objects[name] for name in ("practice", "coverage", "patient")}}
+        update={"objects": {name: whole.objects[name] for name in ("practice", "coverage", "intake_form", "patient")}}
     )
 
 

@@ -39,7 +39,7 @@ def test_the_default_map_is_valid_and_knows_what_its_objects_become():
     accounts = ["practice", "referring_physician", "insurance_carrier"]
     assert list(document.rows) == [*accounts, "patient", "insurance_policy", "appointment", "invoice"]
     assert document.owners == {"user", "provider"}
-    assert document.parts == {"patient": ["coverage"], "invoice": ["payment"]}
+    assert document.parts == {"patient": ["coverage", "intake_form"], "invoice": ["payment"]}
     assert {name: others for name, others in document.extracted.items() if others} == {
         "insurance_policy": ("coverage",)
     }

@@ -53,6 +53,8 @@ def custom_fields() -> dict[str, list[Field]]:
         custom("Gender__c", "Text", length=40),
         custom("Preferred_Name__c", "Text", length=80),
         custom("Referral_Source__c", "Text", length=255),
+        custom("Allergy_Flag__c", "Text", length=255),
+        custom("Consent_Status__c", "Text", length=255),
         custom("Policy_Number__c", "Text", length=80),
         custom("Group_Number__c", "Text", length=80),
         custom("Subscriber_ID__c", "Text", length=80),
