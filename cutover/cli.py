@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from cutover.commands import config, look, options, owners, processes, reconcile, replay, rollback, topics
+from cutover.commands import config, forms, look, options, owners, processes, reconcile, replay, rollback, topics
 from cutover.outcome import FINE, WRONG_USAGE, explain
 
 INTERRUPTED = 130
@@ -66,7 +66,7 @@ def cli() -> None:
 for _command in (
     *(config.config, topics.topics, processes.run, processes.worker, processes.control),
     *(look.status, look.holds, look.rejects, owners.owners, rollback.rollback, replay.replay),
-    reconcile.reconcile,
+    *(reconcile.reconcile, forms.forms),
 ):
     cli.add_command(_command)
 

@@ -326,6 +326,14 @@ class VisualPractice:
             self._learned_times = "local" if local else "utc"
             self._time = SourceTime(time.zone, local=local)
 
+    async def schema(self) -> dict[str, Any]:
+        """What the installation says of itself (`/v1/schema`): resources with their custom fields, and forms; {} for one that says nothing.
+
+        Raises:
+            ConnectorError: It can't be asked.
+        """
+        return await self._described()
+
     async def _described(self) -> dict[str, Any]:
         async def once() -> dict[str, Any]:
             try:

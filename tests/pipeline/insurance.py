@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 Record: TypeAlias = dict[str, Any]
@@ -34,7 +35,8 @@ def check_plans(source: Records, plans: dict[str, Record], reference_of: dict[st
 
 def primary(policies: list[Record]) -> Record | None:
     """The policy that a patient's row names: of those that had not ended by the day on which one of them was last written."""
-    known = max((one["updated_at"][:10] for one in policies), default="")
+    written = (datetime.fromisoformat(one["updated_at"]).astimezone(UTC) for one in policies)
+    known = max((f"{at:%Y-%m-%d}" for at in written), default="")
     going_on = [one for one in policies if not one["ends_on"] or one["ends_on"] > known]
     rank = lambda one: (one["priority"], tuple(-ord(sign) for sign in one["starts_on"]), int(one["id"]))  # noqa: E731
     return min(going_on, key=rank, default=None)

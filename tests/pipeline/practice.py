@@ -12,6 +12,7 @@ import httpx
 
 from sandbox.process import SandboxProcess
 from tests.pipeline.insurance import check_facets, check_plans
+from tests.pipeline.intake import check_answers
 from tests.pipeline.visits import check_bills, check_visits
 
 Record: TypeAlias = dict[str, Any]
@@ -187,6 +188,7 @@ def check_equal(practice: Practice, org: Org) -> None:
         assert reference_of.get(row.get("AccountId") or "") == account_of(record, accounts), f"Account of {reference}"
     check_visits(source, ours(dump["Event"]), reference_of, org.users())
     check_facets(source, contacts, wanted)
+    check_answers(source, contacts, wanted)
     check_plans(source, ours(dump["Insurance_Plan__c"]), reference_of)
     check_bills(source, ours(dump["Opportunity"]), reference_of, org.users())
 
