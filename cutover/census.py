@@ -26,6 +26,8 @@ RESOURCES: Mapping[str, str] = {
     "intake_form": "intake-forms",
     "patient": "patients",
     "insurance_policy": "insurance-policies",
+    "lab_result": "lab-results",
+    "imaging_record": "imaging-records",
     "appointment": "appointments",
     "payment": "payments",
     "invoice": "invoices",

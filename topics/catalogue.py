@@ -24,6 +24,8 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "intake_form": "Contact",
         "patient": "Contact",
         "insurance_policy": "Insurance_Plan__c",
+        "lab_result": "Lab_Result__c",
+        "imaging_record": "Imaging_Record__c",
         "appointment": "Event",
         "payment": "Opportunity",
         "invoice": "Opportunity",

@@ -37,7 +37,15 @@ def only_error(text: str, line: int) -> str:
 def test_the_default_map_is_valid_and_knows_what_its_objects_become():
     document = default_map()
     accounts = ["practice", "referring_physician", "insurance_carrier"]
-    assert list(document.rows) == [*accounts, "patient", "insurance_policy", "appointment", "invoice"]
+    assert list(document.rows) == [
+        *accounts,
+        "patient",
+        "insurance_policy",
+        "lab_result",
+        "imaging_record",
+        "appointment",
+        "invoice",
+    ]
     assert document.owners == {"user", "provider"}
     assert document.parts == {"patient": ["coverage", "intake_form"], "invoice": ["payment"]}
     assert {name: others for name, others in document.extracted.items() if others} == {

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import httpx
 
 from sandbox.process import SandboxProcess
+from tests.pipeline.findings import check_images, check_results
 from tests.pipeline.insurance import check_facets, check_plans
 from tests.pipeline.intake import check_answers
 from tests.pipeline.visits import check_bills, check_visits
@@ -18,7 +19,16 @@ from tests.pipeline.visits import check_bills, check_visits
 Record: TypeAlias = dict[str, Any]
 
 STAND_IN = "practice:~unassigned"
-MOVED = ("Account", "Contact", "Event", "Insurance_Plan__c", "Opportunity", "OpportunityContactRole")
+MOVED = (
+    "Account",
+    "Contact",
+    "Event",
+    "Insurance_Plan__c",
+    "Lab_Result__c",
+    "Imaging_Record__c",
+    "Opportunity",
+    "OpportunityContactRole",
+)
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 TEXTS = {
     "last_name": ("LastName", 80),
@@ -190,6 +200,8 @@ def check_equal(practice: Practice, org: Org) -> None:
     check_facets(source, contacts, wanted)
     check_answers(source, contacts, wanted)
     check_plans(source, ours(dump["Insurance_Plan__c"]), reference_of)
+    check_results(source, ours(dump["Lab_Result__c"]), reference_of)
+    check_images(source, ours(dump["Imaging_Record__c"]), reference_of)
     check_bills(source, ours(dump["Opportunity"]), reference_of, org.users())
 
 

@@ -42,6 +42,31 @@ def custom_objects() -> dict[str, tuple[Spec, ...]]:
             ("Copay__c", "Currency", {}),
             *OURS,
         ),
+        "Lab_Result__c": (
+            ("Contact__c", "Lookup", {**patient, "child": "Lab_Results"}),
+            ("Test_Code__c", "Text", {"length": 80}),
+            ("Test_Name__c", "Text", {"length": 255}),
+            ("Status__c", "Text", {"length": 80}),
+            ("Value__c", "Text", {"length": 255}),
+            ("Unit__c", "Text", {"length": 40}),
+            ("Reference_Range__c", "Text", {"length": 255}),
+            ("Abnormal_Flag__c", "Text", {"length": 40}),
+            ("Collected_At__c", "DateTime", {}),
+            ("Reported_At__c", "DateTime", {}),
+            ("Document_Id__c", "Text", {"length": 80}),
+            *OURS,
+        ),
+        "Imaging_Record__c": (
+            ("Contact__c", "Lookup", {**patient, "child": "Imaging_Records"}),
+            ("Modality__c", "Text", {"length": 80}),
+            ("Body_Site__c", "Text", {"length": 255}),
+            ("Study_UID__c", "Text", {"length": 128}),
+            ("Status__c", "Text", {"length": 80}),
+            ("Taken_At__c", "DateTime", {}),
+            ("Report__c", "LongTextArea", {"length": 32000}),
+            ("Document_Id__c", "Text", {"length": 80}),
+            *OURS,
+        ),
     }
 
 

@@ -1,0 +1,94 @@
+"""Lab results and imaging records: rows of their patient, with what was found and when."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ops.kafka import LocalKafka
+from sandbox.process import SandboxProcess
+from tests.pipeline.maps import write_map
+from tests.pipeline.pipeline import Pipeline
+from topics.catalogue import STAGES
+
+pytestmark = pytest.mark.kafka
+
+Row = dict[str, Any]
+OBJECTS = ("practice", "patient", "lab_result", "imaging_record")
+
+
+@pytest.fixture(scope="module")
+async def examined(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
+    """A small practice whose patients were examined; everything runs."""
+    directory = tmp_path_factory.mktemp("examined")
+    resources = "practices,patients,lab-results,imaging-records"
+    with SandboxProcess.start(patients=30, practices=3, clean=True, org_rows=10, resources=resources) as sandbox:
+        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS))}
+        pipeline = Pipeline(kafka.bootstrap, f"examined.{uuid4().hex[:6]}.", sandbox, directory, **settings)
+        try:
+            await pipeline.begin(fallback=False)
+            for stage in STAGES:
+                pipeline.start(stage)
+            await pipeline.start_control()
+            await pipeline.equal(within=90)
+            yield pipeline
+        finally:
+            pipeline.kill()
+
+
+def result(vp_id: str, of: str, **more: Any) -> Row:
+    return {
+        "id": vp_id,
+        "patient_id": of,
+        "document_id": "77",
+        "test_code": "GLU",
+        "test_name": "Glucose",
+        "status": "P",
+        "value": "151",
+        "unit": "mg/dL",
+        "reference_range": "70-99",
+        "abnormal": "H",
+        "collected_at": "2026-03-04T05:06:07Z",
+        **more,
+    }
+
+
+async def test_every_result_and_every_image_is_a_row_of_its_patient_and_is_verified(examined: Pipeline) -> None:
+    counts = await examined.conserved()
+    dump = examined.practice.dump()
+    assert counts["lab_result"]["loaded"] == len(dump["lab-results"]) > 5
+    assert counts["imaging_record"]["loaded"] == len(dump["imaging-records"]) > 0
+
+
+async def test_a_result_that_is_corrected_follows_and_one_that_is_deleted_goes(examined: Pipeline) -> None:
+    examined.practice.put("patient", {"id": "840001", "last_name": "Examined", "practice_id": "1"})
+    examined.practice.put("lab_result", result("840001", "840001"))
+    await examined.equal()
+    row = examined.org.rows("Lab_Result__c")["lab_result:840001"]
+    told = (
+        row["Name"],
+        row["Value__c"],
+        row["Unit__c"],
+        row["Abnormal_Flag__c"],
+        row["Status__c"],
+        row["Document_Id__c"],
+    )
+    assert told == ("Glucose", "151", "mg/dL", "High", "Preliminary", "77")
+    examined.practice.put("lab_result", result("840001", "840001", value="91", abnormal="", status="C"))
+    await examined.equal()
+    row = examined.org.rows("Lab_Result__c")["lab_result:840001"]
+    assert (row["Value__c"], row.get("Abnormal_Flag__c"), row["Status__c"]) == ("91", None, "Corrected")
+    examined.practice.delete("lab_result", "840001")
+    await examined.equal()
+    assert "lab_result:840001" not in examined.org.rows("Lab_Result__c")
+
+
+async def test_a_value_too_long_to_be_stored_whole_is_rejected_and_not_cut(examined: Pipeline) -> None:
+    examined.practice.put("lab_result", result("840002", "840001", value="9" * 256))
+    reject = await examined.rejected("lab_result:840002", "TEXT_TOO_LONG")
+    assert "999" not in reject["message"]
+    examined.practice.delete("lab_result", "840002")
+    await examined.equal()
