@@ -180,7 +180,7 @@ def _share_calls(app: App, allowance: Allowance, publisher: Publisher) -> None:
 def ingest(setup: Setup, client: VisualPractice) -> App:
     """The app that reads the source and maps."""
     parts, names = _Parts(setup, "ingest"), setup.catalogue
-    objects, awaited = setup.document.objects, setup.document.awaited
+    objects = setup.document.objects
     extraction = Extraction(
         parts.outputs,
         parts.table(names.state("extract"), names.extract),
