@@ -88,14 +88,21 @@ class Watch:
         return not [one for one in odd if one not in confirmed and one.field in self._shape.needed]
 
     async def _probe(self) -> list[Any]:
-        """Records that were not chosen for being new, in pages of the size that the source can bear."""
+        """Records that were not chosen for being new: of the first ids, and those that have been as they are for longest.
+
+        Both, as a practice may hold records of two kinds, e.g. of another one that it has taken over: one kind alone would confirm what only it lacks.
+        """
+        return [*await self._probe_by("id"), *await self._probe_by("updated_at")]
+
+    async def _probe_by(self, sort: str) -> list[Any]:
+        """In pages of the size that the source can bear."""
         while True:
             found: list[Any] = []
             try:
-                page = await self._client.page(self._resource, sort="id")
+                page = await self._client.page(self._resource, sort=sort)
                 found += page.records
                 while page.next is not None and len(found) < _PROBED:
-                    page = await self._client.page(self._resource, sort="id", after=page.next)
+                    page = await self._client.page(self._resource, sort=sort, after=page.next)
                     found += page.records
             except PageTooSlow:
                 continue

@@ -217,6 +217,19 @@ async def test_fields_that_the_map_needs_are_waited_for_and_never_blanked(
     await eventually(closed)
 
 
+async def test_records_of_another_kind_are_read_though_none_of_them_has_what_all_others_have(
+    read: Read, tell: Tell, read_topic: ReadTopic
+) -> None:
+    reading = await read()
+    await equal(reading, read_topic, closed=True)
+    taken_over = [str(number) for number in range(1, 131)]  # before all others by id, and more than a page
+    tell("records", object="patient", put=[{"id": vp_id, "last_name": "Taken", "mrn": None} for vp_id in taken_over])
+    found = await equal(reading, read_topic, closed=True)
+    assert {found[vp_id]["fields"]["mrn"] for vp_id in taken_over} == {None}
+    tell("records", object="patient", delete=taken_over)
+    await equal(reading, read_topic, closed=True)
+
+
 async def test_an_hour_that_exists_twice_loses_no_change(read: Read, tell: Tell, read_topic: ReadTopic) -> None:
     night = datetime(2027, 11, 7, 5, tzinfo=UTC).timestamp()  # 01:00 in New York, for the first time
 
