@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Final
 
-BENCHMARKS: Final = ("transport", "pipeline", "memory", "children", "calls", "loaders", "steps", "sandbox")
+BENCHMARKS: Final = ("transport", "pipeline", "memory", "children", "calls", "loaders", "steps", "files", "sandbox")
 _USUAL: Final = ("transport", "pipeline")  # memory takes many minutes
 
 

@@ -10,6 +10,8 @@ __all__ = [
     "BadAnswer",
     "BadCredentials",
     "ConnectorError",
+    "ContentChanged",
+    "LengthDiffers",
     "NotFound",
     "PageTooSlow",
     "QuotaExhausted",
@@ -118,6 +120,19 @@ class BadAnswer(ConnectorError):  # noqa: N818
 
     transient = True
     advice = "Check that the address is the API's own (no proxy or sign-in page in between)"
+
+
+class ContentChanged(ConnectorError):  # noqa: N818
+    """A content that broke off can't be taken up where it did: it is another one now, or the server has no parts to give."""
+
+    transient = True
+    advice = "Nothing to do: Carryover begins this document again"
+
+
+class LengthDiffers(ConnectorError):  # noqa: N818
+    """A content is not as long as the record says; `what` names both lengths."""
+
+    advice = "Open the document in Visual Practice; if it is damaged there, upload it anew"
 
 
 class PageTooSlow(ConnectorError):  # noqa: N818

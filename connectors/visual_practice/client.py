@@ -4,11 +4,11 @@ Owns the API's addresses and parameters. Every call only reads, so each is tried
 `docs/sandbox.md`; no API of Visual Practice is publicly documented.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,8 @@ __all__ = ["Found", "Next", "Page", "VisualPractice"]
 
 _SERVICE: Final = "Visual Practice"
 _STAMPS: Final = ("updated_at", "deleted_at")
+_TELLING: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE})
+_Answer = TypeVar("_Answer")
 Feed = Literal["deleted", "archived"]
 
 
@@ -269,6 +271,32 @@ class VisualPractice:
             return Found(record, seen)
 
         return await self._retry.run(once)
+
+    async def stream(self, path: str, headers: Mapping[str, str]) -> httpx.Response:
+        """One try to get an answer whose body is left to the caller, who closes it; goes before any page.
+
+        Args:
+            path: Below `/v1/`, its parts quoted.
+            headers: More headers.
+
+        Returns:
+            A success, or a 404 or 416.
+
+        Raises:
+            ConnectorError: See `connectors.errors`.
+        """
+        await self.budget.admit(urgent=True)
+        request = self._client.build_request("GET", path, headers=dict(headers))
+        response = await exchange(self._client, _SERVICE, request, stream=True)
+        self.budget.answered(response.status_code, response.headers)
+        if response.is_success or response.status_code in _TELLING:
+            return response
+        await response.aclose()
+        raise _refusal(response.status_code, response.headers)
+
+    async def retried(self, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """`call`, again as often as this connection tries anything again."""
+        return await self._retry.run(call)
 
     async def _listing(
         self, resource: str, path: str, query: Mapping[str, str], after: Next | None, per_page: int | None
