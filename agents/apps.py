@@ -17,6 +17,10 @@ from agents.allowance import Allowance
 from agents.contact_roles import ROLE, ContactRoles
 from agents.contact_step import ContactStep
 from agents.extract import Extraction, Source
+from agents.file_places import FilePlaces, FileRows, home_of
+from agents.file_removal import FileRemoval
+from agents.files import BATCH_ROWS as FILE_ROWS
+from agents.files import FileSending, FilesLoad
 from agents.gate import Gate
 from agents.item import Items
 from agents.journal import Journal
@@ -28,6 +32,7 @@ from agents.owner_book import OwnerBook
 from agents.owners import Owners
 from agents.removal import Removal
 from agents.resolve import Resolve
+from agents.room import Room
 from agents.sending import Sending
 from agents.source_records import SourceRecords
 from agents.verify import Lookup, Verify
@@ -38,7 +43,7 @@ from mapping.check import insert_only_columns, left_out
 from mapping.comparators import compile_comparison
 from mapping.owner_comparison import OwnerComparison
 from mapping.plan import compile_plan
-from mapping.rules import MapDocument, ObjectRule
+from mapping.rules import FILE, MOST_BYTES, MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 from state.table import StateTable
 from topics.catalogue import OWNER, Catalogue
@@ -233,10 +238,12 @@ def deliver(
     gate: Gate,
     records: SourceRecords,
     allowance: Allowance,
+    source: VisualPractice | None = None,
 ) -> App:
-    """The app that loads."""
+    """The app that loads; ``source`` is where the contents of documents are, if the map has any."""
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
     create_only, without = insert_only_columns(document, describes), left_out(document, describes)
+    places = FilePlaces(salesforce, home_of(document))
     parents = {c.parent for rule in document.objects.values() for c in rule.columns.values() if c.parent is not None}
     owners = Owners(
         parts.outputs,
@@ -254,13 +261,20 @@ def deliver(
         journal = Journal(parts.table(names.bulk(sobject), names.sf(sobject)), parts.outputs.codec)
         once = sorted({c for name in objects for c in create_only[name]})
         sending = Sending(salesforce, sobject, external_id, once, journal)
-        loads[sobject] = Load(
+        removal, kind = Removal(salesforce, sobject, describes[sobject]), Load
+        contents = sobject == FILE
+        if contents:
+            most = {name: rule.max_bytes or MOST_BYTES for name, rule in objects.items()}
+            contents_of = cast("VisualPractice", source)
+            sending = FileSending(salesforce, external_id, once, journal, contents_of, most, places)
+            removal, kind = FileRemoval(salesforce, sobject, describes[sobject]), FilesLoad
+        loads[sobject] = kind(
             parts.outputs,
             parts.table(names.state(f"rows.{sobject}"), names.sf(sobject)),
             journal,
             sending,
             Adoption(parts.outputs, sending, external_id, {n: _match_rule(rule) for n, rule in objects.items()}),
-            Removal(salesforce, sobject, describes[sobject]),
+            removal,
             Loss(
                 parts.outputs,
                 sending,
@@ -275,13 +289,13 @@ def deliver(
             external_id=external_id,
             parents=parents,
             items=_items(objects, without),
-            batch_rows=setup.batch_rows,
-            bulk_from_rows=setup.bulk_from_rows,
+            batch_rows=FILE_ROWS if contents else setup.batch_rows,
+            bulk_from_rows=FILE_ROWS + 1 if contents else setup.bulk_from_rows,  # contents are no cells
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
             finishing=gate.finishing,
-            room=allowance.room,
-            unique=_unique(describes[sobject], external_id),
+            room=Room() if contents else allowance.room,  # a full file storage stops no other rows
+            unique=_unique(describes[sobject], external_id) and not contents,
         )
     app = parts.app(
         window_records=2 * setup.batch_rows // names.partitions + _DELIVER_AHEAD,
@@ -359,6 +373,7 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowan
         {name: OwnerComparison(document, name) for name in document.owners},
         book.of,
         {name: len(document.objects[name].columns) for name in document.objects if document.objects[name].part_of},
+        FileRows(salesforce, FilePlaces(salesforce, home_of(document))),
     )
     app = parts.app(window_records=_VERIFY_WINDOW)
     _background(app, book.follow)
@@ -402,7 +417,9 @@ async def stage_app(
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
             gate = Gate(setup.bootstrap, setup.catalogue.control, Codec(), setup.cutover, setup.document.hash)
             records = await _records(stack, setup)
-            yield deliver(setup, salesforce, describes, gate, records, cast("Allowance", allowance))
+            if source is not None:
+                source = await stack.enter_async_context(source)
+            yield deliver(setup, salesforce, describes, gate, records, cast("Allowance", allowance), source)
         else:
             salesforce = await stack.enter_async_context(cast("Salesforce", target))
             yield verify(setup, salesforce, await _records(stack, setup), cast("Allowance", allowance))

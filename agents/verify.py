@@ -83,6 +83,7 @@ class Verify:
         owners: by object, for those that own records.
         owner_of: the Salesforce id that was decided for an owner's reference.
         values: by object, how many values of a record that counts in another's row are compared.
+        rows: reads rows back; as they are when None.
     """
 
     def __init__(
@@ -95,10 +96,11 @@ class Verify:
         owners: Mapping[str, OwnerComparison] | None = None,
         owner_of: Callable[[str], str | None] = lambda _: None,
         values: Mapping[str, int] | None = None,
+        rows: Collections | None = None,
     ) -> None:
         self._outputs = outputs
         self._salesforce = salesforce
-        self._collections = Collections(salesforce)
+        self._collections = rows or Collections(salesforce)
         self._source = source
         self._comparisons = comparisons
         self._lookups = lookups

@@ -31,6 +31,7 @@ RESOURCES: Mapping[str, str] = {
     "appointment": "appointments",
     "payment": "payments",
     "invoice": "invoices",
+    "document": "documents",
 }
 """What the source's API calls each object's records."""
 

@@ -125,7 +125,8 @@ async def _clients(
     if stage in _TALKING:
         async with open_target(settings, _AT_START, meter) as target:
             describes = await check_target(target, document)
-        return None, open_target(settings, meter=meter), describes
+        contents = stage == "deliver" and any(rule.has_content for rule in document.rows.values())
+        return open_source(settings) if contents else None, open_target(settings, meter=meter), describes
     return None, None, {}
 
 

@@ -127,7 +127,9 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
         hint = "create it in the org, give the integration user access to it, or correct `target` in the map"
         yield Finding("error", name, "", "OBJECT_MISSING", f"the org has no object {rule.target}", hint)
         return
-    needed = ["createable", "updateable"] + (["deletable"] if rule.on_delete == "delete" else [])
+    needed = ["createable", "updateable"]
+    if rule.on_delete == "delete" and not rule.has_content:  # a file is deleted as a whole, by its ContentDocument
+        needed.append("deletable")
     for right in needed:
         if not describe.get(right, True):
             hint = "give the integration user this right in a permission set"

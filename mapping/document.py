@@ -190,7 +190,8 @@ def _worded(model: type[BaseModel], kind: str, place: Path, context: dict[str, A
                 "`join` takes two or more fields" if key == "join" else "fill it in",
             )
         case "int_type" | "greater_than_equal" | "less_than_equal":
-            return f"`{key}` must be a whole number in range", "`max` is 1 to 131072 characters"
+            hint = "`max` is 1 to 131072 characters, `max_bytes` 1 to 2147483648"
+            return f"`{key}` must be a whole number in range", hint
         case "value_error" if key in _UNFIT:
             return _UNFIT[key]
         case "bool_type":

@@ -9,7 +9,7 @@ from typing import Final
 
 from mapping.map_errors import Mistake
 from mapping.near import near
-from mapping.rules import OPTIONS, Column, ObjectRule, Placeholder, Skip
+from mapping.rules import FILE, OPTIONS, PATH, Column, ObjectRule, Placeholder, Skip
 from mapping.source_fields import SOURCE_FIELDS
 from mapping.special_objects import records_of, special_object
 from mapping.yaml_lines import Path
@@ -97,9 +97,28 @@ def _row(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
         yield path, f"`on_delete` is missing in `objects.{name}`", hint
     if "columns" not in given:
         yield path, f"`columns` is missing in `objects.{name}`", "add `columns:` with at least one column"
+    yield from _content(path, rule)
     if rule.target == "User":
         hint = "say `decide:` with the field of the e-mail; Carryover never writes users"
         yield (*path, "target"), "users are not written", hint
+
+
+def _content(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
+    """What goes along with a content, and only with one."""
+    if not rule.has_content:
+        if rule.max_bytes is not None:
+            yield (*path, "max_bytes"), f"rows of {rule.target} have no content", f"remove it, or use `target: {FILE}`"
+        if rule.target == "Attachment":
+            hint = f"use `target: {FILE}`; Salesforce keeps Attachments for what is there already"
+            yield (*path, "target"), "documents are not loaded as Attachments", hint
+        return
+    if rule.resource != "documents":
+        yield (*path, "target"), f"`{rule.resource}` have no content", "use `resource: documents`"
+    if PATH not in rule.columns and rule.columns:
+        hint = f"add `{PATH}: {{from: filename, max: 500, required: true}}`"
+        yield (*path, "columns"), f"a file needs {PATH}, its name", hint
+    if rule.match is not None:
+        yield (*path, "match"), "files are not recognised by their columns", "remove it"
 
 
 def _skip(path: Path, rule: ObjectRule, skip: Skip, number: int) -> Iterator[Mistake]:

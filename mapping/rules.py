@@ -14,7 +14,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 
 __all__ = [
+    "FILE",
+    "MOST_BYTES",
     "OPTIONS",
+    "PATH",
+    "PLACE",
     "Column",
     "MapDocument",
     "ObjectRule",
@@ -28,6 +32,16 @@ __all__ = [
 
 Scalar = StrictStr | StrictBool | StrictInt | None
 """What a value map may give: text, yes/no, a whole number, or nothing."""
+
+FILE: Final = "ContentVersion"
+"""The Salesforce object whose rows have a content."""
+PATH: Final = "PathOnClient"
+"""Its column with the name of the file, from which Salesforce takes the type."""
+PLACE: Final = "FirstPublishLocationId"
+"""Its column with the row that the file is shown at; links carry it once the file is there."""
+
+MOST_BYTES: Final = 2 * 1024**3
+"""Largest content of a ContentVersion (REST API Developer Guide v66, "Insert or Update Blob Data")."""
 
 Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest", "first"]
 Form = Literal["text", "email", "date", "day", "datetime", "number", "money", "integer", "boolean"]
@@ -205,6 +219,7 @@ class ObjectRule(_Rule):
             has edited it or something hangs on it that would go along: then it is flagged, or without a `deleted_column` kept.
         deleted_column: A datetime column; empty again when the record comes back.
         columns: Salesforce column -> its rule. Neither `external_id` nor `deleted_column` is in it.
+        max_bytes: Largest content, in bytes; only for `ContentVersion`.
         match: Columns which, all equal and none empty, say that a row without our external id is the same thing; None: such
             rows are left alone.
         among: Columns and the value that a row must have in each to be matched at all, e.g. `{Insurance_Carrier__c: true}`: what tells carriers from practices
@@ -223,6 +238,7 @@ class ObjectRule(_Rule):
     part_of: PartOf | None = None
     records_of: StrictStr | None = None
     skip: tuple[Skip, ...] = ()
+    max_bytes: StrictInt | None = Field(default=None, ge=1, le=MOST_BYTES)
     match: tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
     among: dict[str, Scalar] | None = Field(default=None, min_length=1)
     on_ambiguous: Literal["hold"] = "hold"
@@ -233,6 +249,11 @@ class ObjectRule(_Rule):
         if self.decide is not None:
             return "owner"
         return "same_as" if self.same_as is not None else "part_of" if self.part_of is not None else "row"
+
+    @property
+    def has_content(self) -> bool:
+        """Whether a content goes along with each row."""
+        return self.target == FILE
 
     @property
     def contact_column(self) -> str | None:

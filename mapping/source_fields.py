@@ -140,6 +140,18 @@ SOURCE_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *_STAMPS,
         ),
         "payments": ("invoice_id", "patient_id", "amount", "method", "paid_at", "reference", *_STAMPS),
+        "documents": (
+            "patient_id",
+            "filename",
+            "content_type",
+            "size",
+            "category",
+            "description",
+            "user_id",
+            "processing_completed",
+            "content",
+            *_STAMPS,
+        ),
         "patients": (
             "mrn",
             "title",

@@ -29,6 +29,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "appointment": "Event",
         "payment": "Opportunity",
         "invoice": "Opportunity",
+        "document": "ContentVersion",
     }
 )
 """Objects of the source, parents first, and the Salesforce object each one becomes, or (payments, coverages) counts in."""

@@ -26,7 +26,7 @@ from topics import provision
 NEEDED = {
     "ingest": ("source",),
     "resolve": (),
-    "deliver": ("target",),
+    "deliver": ("source", "target"),  # contents of documents come from the source
     "verify": ("target",),
     "all": ("source", "target"),
 }

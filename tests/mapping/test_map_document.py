@@ -45,6 +45,7 @@ def test_the_default_map_is_valid_and_knows_what_its_objects_become():
         "imaging_record",
         "appointment",
         "invoice",
+        "document",
     ]
     assert document.owners == {"user", "provider"}
     assert document.parts == {"patient": ["coverage", "intake_form"], "invoice": ["payment"]}

@@ -114,6 +114,7 @@ def custom_fields() -> dict[str, list[Field]]:
         "Contact": both + contact,
         "Event": both + event,
         "Opportunity": both + opportunity,
+        "ContentVersion": both,
     }
 
 

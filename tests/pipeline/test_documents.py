@@ -1,0 +1,160 @@
+"""Documents go over with their content, follow their records, and are never there twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+
+from ops.kafka import LocalKafka
+from sandbox.process import SandboxProcess
+from tests.pipeline.papers import held, md5_of, paper, papers_equal
+from tests.pipeline.pipeline import Pipeline
+from tests.transport.waiting import eventually
+
+pytestmark = pytest.mark.kafka
+
+GIGABYTE = 10**9
+UNLOADABLE = frozenset({"810001", "810002", "810003", "810004"})
+
+
+@pytest.fixture(scope="module")
+async def office(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
+    """A small practice with its papers, moved completely, with everything still running."""
+    with SandboxProcess.start(patients=12, practices=3, clean=True, resources="core,documents") as sandbox:
+        pipeline = Pipeline(kafka.bootstrap, f"papers.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("papers"))
+        try:
+            await pipeline.begin()
+            await pipeline.start_all()
+            await pipeline.equal(within=90)
+            yield pipeline
+        finally:
+            pipeline.kill()
+
+
+@pytest.fixture
+def patients(office: Pipeline) -> list[str]:
+    return sorted(office.practice.patients())
+
+
+async def test_every_document_lands_with_its_content_at_its_patient_and_is_verified(office: Pipeline) -> None:
+    found = await papers_equal(office, within=90)
+    assert found.newest
+    counts = await office.conserved()
+    assert counts["document"]["loaded"] == len(found.newest)
+    assert {row["VersionNumber"] for row in found.versions} == {"1"}
+
+
+async def test_a_changed_content_is_a_new_version_of_the_same_document(office: Pipeline, patients: list[str]) -> None:
+    office.practice.put("document", paper("800001", patients[0]))
+    before = (await papers_equal(office)).newest["document:800001"]
+    office.practice.put("document", {"id": "800001", "size": 250_000})
+    found = await papers_equal(office)
+    after = found.newest["document:800001"]
+    assert (after["ContentDocumentId"], after["VersionNumber"]) == (before["ContentDocumentId"], "2")
+    assert [row.get("VP_Id__c") for row in found.versions if row["Id"] == before["Id"]] == [None]
+    assert (await office.conserved())["document"]["loaded"] == len(found.newest)
+
+
+async def test_an_equal_content_is_not_uploaded_again(office: Pipeline, patients: list[str]) -> None:
+    office.practice.put("document", paper("800002", patients[0]))
+    before = (await papers_equal(office)).newest["document:800002"]
+    office.practice.put("document", {"id": "800002", "description": "Signed by both"})
+
+    async def look() -> bool:
+        row = held(office).newest["document:800002"]
+        assert row["Description"] == "consent\nSigned by both"
+        assert (row["Id"], row["VersionNumber"]) == (before["Id"], "1")
+        return True
+
+    await eventually(look)
+    await office.conserved()
+
+
+async def test_another_name_is_a_new_version(office: Pipeline, patients: list[str]) -> None:
+    office.practice.put("document", paper("800003", patients[0]))
+    before = (await papers_equal(office)).newest["document:800003"]
+    office.practice.put("document", {"id": "800003", "filename": "Übersicht, neu.txt"})
+    after = (await papers_equal(office)).newest["document:800003"]
+    assert (after["ContentDocumentId"], after["FileType"]) == (before["ContentDocumentId"], "TEXT")
+
+
+async def test_a_document_that_was_filed_at_the_wrong_patient_leaves_them(
+    office: Pipeline, patients: list[str]
+) -> None:
+    office.practice.put("document", paper("800004", patients[0]))
+    await papers_equal(office)
+    for patient in (patients[1], patients[2], patients[0]):
+        office.practice.put("document", {"id": "800004", "patient_id": patient})
+        await papers_equal(office)
+    await office.conserved()
+
+
+async def test_a_deleted_document_goes_with_all_its_versions_and_comes_back(
+    office: Pipeline, patients: list[str]
+) -> None:
+    office.practice.put("document", paper("800005", patients[0]))
+    await papers_equal(office)
+    office.practice.put("document", {"id": "800005", "size": 40_000})
+    whole = await papers_equal(office)
+    office.practice.delete("document", "800005")
+    gone = await papers_equal(office)
+    assert len(gone.versions) == len(whole.versions) - 2
+    office.practice.undelete("document", "800005")
+    await papers_equal(office)
+    await office.conserved()
+
+
+async def test_a_document_of_a_patient_who_is_not_there_yet_waits(office: Pipeline) -> None:
+    office.practice.put("document", paper("800006", "555001"))
+    office.practice.put("patient", {"id": "555001", "last_name": "Late"})
+    await papers_equal(office)
+
+
+async def test_what_can_not_be_loaded_says_why(office: Pipeline, patients: list[str]) -> None:
+    office.practice.put(
+        "document",
+        paper("810001", patients[0], 0),
+        paper("810002", patients[0], content={"link": None}),
+        paper("810003", patients[0], 3 * GIGABYTE),
+        paper("810004", patients[0], content={"link": None}, processing_completed=False),
+        paper("810005", "", 5000),
+    )
+    await office.rejected("document:810001", "DOCUMENT_EMPTY")
+    await office.rejected("document:810002", "DOCUMENT_MISSING")
+    await office.rejected("document:810003", "DOCUMENT_TOO_LARGE")
+    await office.rejected("document:810005", "REFERENCE_MISSING")
+    office.practice.delete("document", "810005")
+    await papers_equal(office, without=UNLOADABLE)
+    # The source is done with one at last: nobody has to do anything.
+    office.practice.put(
+        "document", {"id": "810004", "processing_completed": True, "content": {"link": "/v1/documents/810004/content"}}
+    )
+    await papers_equal(office, without=UNLOADABLE - {"810004"})
+    office.practice.delete("document", *UNLOADABLE)
+    await papers_equal(office)
+    await office.conserved()
+
+
+async def test_a_source_that_breaks_off_in_the_middle_is_taken_up(office: Pipeline, patients: list[str]) -> None:
+    office.practice.fault(route="/content", kind="truncate", count=4)
+    office.practice.fault(route="/content", kind="503", count=2)
+    office.org.fault(route="POST /services/data/v62.0/sobjects/ContentVersion", kind="503", count=1)
+    # Carried out, and only the answer is lost: nothing tells that it is there but the org.
+    office.org.fault(route="POST /services/data/v62.0/sobjects/ContentVersion", kind="drop", after=True, count=1)
+    office.practice.put("document", paper("800007", patients[0], 2_000_000))
+    office.practice.put("document", paper("800008", patients[1], 2_000_000))
+    found = await papers_equal(office)
+    assert {found.newest[f"document:80000{n}"]["VersionNumber"] for n in (7, 8)} == {"1"}
+    assert all(office.org.struck())
+    office.practice.clear_faults()
+    office.org.clear_faults()
+    assert md5_of(paper("800007", "1", 2_000_000)) == found.newest["document:800007"]["Checksum"]
+
+
+@pytest.fixture(autouse=True)
+def _no_fault_is_left(office: Pipeline) -> Iterator[None]:
+    yield
+    office.practice.clear_faults()
+    office.org.clear_faults()
