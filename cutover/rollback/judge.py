@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from agents.contact_roles import Wish
 from connectors.salesforce.collections import MOST_IDS, Collections
-from connectors.salesforce.session import Salesforce
 from cutover.ledger.read import Reader
 from cutover.rollback.children import Child, Children
+from cutover.rollback.files import FileUndo
 from cutover.rollback.values import Written
 from cutover.rollback.verdict import ROLLED_BACK, Row, Verdict
 
@@ -22,24 +22,28 @@ class Judge:
 
     Args:
         reader: The ledger.
-        salesforce: An open connection.
         describes: By Salesforce object, its describe.
         written: What we wrote.
         children: What hangs on rows.
+        files: What goes along with documents.
+        rows: Reads rows.
         me: The Salesforce id of the user that loaded.
     """
 
     def __init__(
         self,
         reader: Reader,
-        salesforce: Salesforce,
         describes: Mapping[str, Mapping[str, Any]],
         written: Written,
         children: Children,
+        files: FileUndo,
+        rows: Collections,
         me: str,
     ) -> None:
         self._reader = reader
-        self._collections = Collections(salesforce)
+        self._collections = rows
+        self._files = files
+        self._links: dict[str, list[str]] = {}
         self._written = written
         self._children = children
         self._me = me
@@ -49,6 +53,11 @@ class Judge:
         }
         self.settled: set[str] = set()
         """Salesforce ids of rows that are deleted or restored, or would be: they hold nobody back. About 110 bytes each."""
+
+    def settle(self, row_id: str) -> None:
+        """The row is deleted or restored, or would be, and with it what goes along."""
+        self.settled.add(row_id)
+        self.settled.update(self._links.pop(row_id, ()))
 
     async def restores(self, rows: Sequence[Row]) -> list[Verdict]:
         """What is to become of rows that somebody else made: at most `MOST_IDS`, of one Salesforce object."""
@@ -102,13 +111,19 @@ class Judge:
     async def _without_children(self, rows: Sequence[Row]) -> list[Verdict]:
         if not rows:
             return []
-        found = await self._children.of(rows[0]["sobject"], [row["row_id"] for row in rows])
+        sobject, row_ids = rows[0]["sobject"], [row["row_id"] for row in rows]
+        found = await self._children.of(sobject, row_ids)
+        beside = await self._files.beside(sobject, row_ids)
+        self._links |= beside.links
         ids = list({child.id for children in found.values() for child in children} - self.settled)
         ours: dict[str, str] = {}
         for start in range(0, len(ids), 10_000):
             ours |= self._reader.owners_of_rows(ids[start : start + 10_000])
         verdicts = []
         for row in rows:
+            if row["row_id"] in beside.edited:
+                verdicts.append(Verdict(row, "keep", "EDITED", "a version of it"))
+                continue
             hanging = sorted({one.id for one in found.get(row["row_id"], ()) if self._stays(one, ours)})
             if hanging:
                 named = ", ".join(hanging[:_NAMED])

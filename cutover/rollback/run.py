@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from agents.apps import described
 from agents.contact_roles import ROLE, ContactRoles
+from agents.file_places import FilePlaces, FileRows, home_of
 from agents.outputs import Outputs
 from agents.source_records import SourceRecords
 from connectors.salesforce.session import Salesforce
@@ -20,6 +21,7 @@ from cutover.ledger.read import Reader
 from cutover.outcome import Refused
 from cutover.publish import open_publisher
 from cutover.rollback.children import Children
+from cutover.rollback.files import FileUndo
 from cutover.rollback.judge import Judge
 from cutover.rollback.still import still
 from cutover.rollback.values import Written
@@ -105,9 +107,11 @@ async def _pass(settings: Settings, scene: _Scene, run: str, outputs: Outputs | 
     roles = ContactRoles(scene.target, found.get(ROLE))
     with Reader(settings.ledger) as reader:
         written = Written(scene.document, scene.records, Codec())
-        judge = Judge(reader, scene.target, describes, written, Children(scene.target, describes), scene.me)
+        places = FilePlaces(scene.target, home_of(scene.document))
+        files, rows = FileUndo(scene.target, places), FileRows(scene.target, places)
+        judge = Judge(reader, describes, written, Children(scene.target, describes), files, rows, scene.me)
         target = None if outputs is None else (scene.target, outputs)
-        return await Walk(reader, judge, names, run, target, roles).go()
+        return await Walk(reader, judge, names, run, target, roles, files).go()
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from connectors.salesforce.collections import MOST_ROWS, Collections, RowResult
 from connectors.salesforce.row_errors import RowError
 from connectors.salesforce.session import Salesforce
 from cutover.ledger.read import Reader
+from cutover.rollback.files import FileUndo
 from cutover.rollback.judge import Judge
 from cutover.rollback.verdict import ROLLED_BACK, Report, Row, Verdict
 from topics.messages import Outcome
@@ -42,6 +43,7 @@ class Walk:
         run: The cutover's run, for the audit.
         target: Where to carry it out and note it: the org, and the audit; None for a plan.
         roles: The org's contact roles.
+        files: What goes along with documents.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Walk:
         run: str,
         target: tuple[Salesforce, Outputs] | None,
         roles: ContactRoles,
+        files: FileUndo,
     ) -> None:
         self._reader = reader
         self._judge = judge
@@ -59,6 +62,7 @@ class Walk:
         self._run = run
         self._target = target
         self._roles = roles
+        self._files = files
         self._collections = Collections(target[0]) if target is not None else None
         self._size = _PLAN_ROWS if target is None else MOST_ROWS
         self._report = Report()
@@ -112,7 +116,7 @@ class Walk:
         await self._keep([one for one in verdicts if one.action == "keep" and one.reason != "HAS_CHILDREN"])
         for verdict in (*as_it_was, *gone, *(one for one in verdicts if one.action == "done")):
             self._report.take(verdict)
-            self._judge.settled.add(verdict.row["row_id"])
+            self._judge.settle(verdict.row["row_id"])
         return held
 
     async def _send(
@@ -132,11 +136,12 @@ class Walk:
                     failpoint.hit("undo-noted")
             for verdict in done:
                 self._report.take(verdict)
-                self._judge.settled.add(verdict.row["row_id"])
+                self._judge.settle(verdict.row["row_id"])
 
     async def _delete(self, verdicts: Sequence[Verdict]) -> list[RowResult]:
         assert self._collections is not None
-        return await self._collections.delete([one.row["row_id"] for one in verdicts])
+        ids = await self._files.deleted_by(verdicts[0].row["sobject"], [one.row["row_id"] for one in verdicts])
+        return await self._collections.delete(ids)
 
     async def _restore(self, verdicts: Sequence[Verdict]) -> list[RowResult]:
         """Values first, then contacts: sent twice, or broken off between the two, it comes to the same."""

@@ -35,7 +35,7 @@ class Held(NamedTuple):
 def held(pipeline: Pipeline) -> Held:
     dump = pipeline.org.http.get("/dump", params={"sObjects": FILES}).raise_for_status().json()
     live = {name: [row for row in rows if not row.get("IsDeleted")] for name, rows in dump.items()}
-    contacts = {row["Id"]: row["VP_Id__c"] for row in live["Contact"]}
+    contacts = {row["Id"]: row["VP_Id__c"] for row in live["Contact"] if row.get("VP_Id__c")}
     shown: dict[str, set[str]] = {row["Id"]: set() for row in live["ContentDocument"]}
     for link in live["ContentDocumentLink"]:
         if link["LinkedEntityId"] in contacts:

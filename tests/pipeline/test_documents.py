@@ -7,9 +7,14 @@ from uuid import uuid4
 
 import pytest
 
+from agents.file_places import FilePlaces, FileRows, Home
+from connectors.salesforce import Salesforce
+from cutover.outcome import DIFFERENT
+from mapping.rules import PLACE
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
-from tests.pipeline.papers import held, md5_of, paper, papers_equal
+from tests.pipeline.papers import held, md5_of, paper, papers_equal, rest
+from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
 
@@ -151,6 +156,67 @@ async def test_a_source_that_breaks_off_in_the_middle_is_taken_up(office: Pipeli
     office.practice.clear_faults()
     office.org.clear_faults()
     assert md5_of(paper("800007", "1", 2_000_000)) == found.newest["document:800007"]["Checksum"]
+
+
+async def test_a_document_in_which_a_person_had_a_hand_is_kept_and_flagged(
+    office: Pipeline, patients: list[str]
+) -> None:
+    office.practice.put("document", paper("800009", patients[0]), paper("800010", patients[0]))
+    found = await papers_equal(office)
+    with Person(office.sandbox) as alex:
+        alex.edit("ContentVersion", found.newest["document:800009"]["Id"], Description="Seen by Alex")
+        theirs = {"PathOnClient": "new.txt", "VersionData": "aGVsbG8="}
+        document = found.newest["document:800010"]["ContentDocumentId"]
+        alex.create("ContentVersion", ContentDocumentId=document, **theirs)
+    office.practice.delete("document", "800009", "800010")
+
+    async def look() -> bool:
+        rows = held(office).newest
+        assert all(rows[f"document:{one}"].get("VP_Deleted_At__c") for one in ("800009", "800010"))
+        return True
+
+    await eventually(look)
+    ended = [one for one in await office.operations("document:800010") if one["what"] == "flag"]
+    assert ended[-1]["code"] == "EDITED_IN_TARGET"
+    # When they come back, the newest content is ours again.
+    office.practice.undelete("document", "800009", "800010")
+    found = await papers_equal(office)
+    assert found.newest["document:800010"]["VersionNumber"] == "3"
+
+
+async def test_a_document_that_somebody_deletes_is_missed_by_name(office: Pipeline, patients: list[str]) -> None:
+    office.practice.put("document", paper("800011", patients[0]))
+    found = await papers_equal(office)
+    await office.conserved()
+    with rest(office) as salesforce:
+        document = found.newest["document:800011"]["ContentDocumentId"]
+        salesforce.delete(f"/sobjects/ContentDocument/{document}").raise_for_status()
+    code, answer = await office.carryover("reconcile")
+    assert code == DIFFERENT
+    assert answer["objects"]["ContentVersion"]["missing"] == ["document:800011"]
+    await office.rejected("document:800011", "TARGET_ROW_DELETED")
+    office.practice.delete("document", "800011")
+    await papers_equal(office)
+
+
+async def test_verification_sees_a_document_that_somebody_has_moved(office: Pipeline, patients: list[str]) -> None:
+    office.practice.put("document", paper("800012", patients[0]))
+    found = await papers_equal(office)
+    await office.conserved()
+    document = found.newest["document:800012"]["ContentDocumentId"]
+    with rest(office) as salesforce:
+        query = {"q": f"SELECT Id, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId = '{document}'"}
+        links = salesforce.get("/query", params=query).raise_for_status().json()["records"]
+        (link,) = [one["Id"] for one in links if one["LinkedEntityId"].startswith("003")]
+        salesforce.delete(f"/sobjects/ContentDocumentLink/{link}").raise_for_status()
+    card = office.sandbox.salesforce
+    async with Salesforce(card["url"], card["client_id"], card["client_secret"]) as org:
+        rows = FileRows(org, FilePlaces(org, Home("patient", "Contact", "VP_Id__c")))
+        (row,) = await rows.retrieve("ContentVersion", [found.newest["document:800012"]["Id"]], [PLACE])
+    assert row is not None
+    assert row[PLACE] is None, "where it was published once does not count"
+    office.practice.put("document", {"id": "800012", "description": "Again"})  # its next change shows it again
+    await papers_equal(office)
 
 
 @pytest.fixture(autouse=True)
