@@ -99,6 +99,18 @@ async def papers_equal(pipeline: Pipeline, within: float = 60, *, without: froze
     return await eventually(look, within=within, every=0.3)
 
 
+async def accounted(pipeline: Pipeline, found: Held, within: float = 60) -> None:
+    """Waits until the ledger has every document of ``found`` as loaded, all of them are verified, and nothing is unaccounted for."""
+
+    async def look() -> bool:
+        counts = await pipeline.conserved(within=within)
+        # What was held a moment ago may be in the org before the ledger has read that.
+        assert counts["document"]["loaded"] == len(found.newest), counts["document"]
+        return True
+
+    await eventually(look, within=within, every=0.3)
+
+
 def rest(pipeline: Pipeline) -> httpx.Client:
     """Salesforce's own API, as the integration user calls it."""
     card = pipeline.sandbox.salesforce

@@ -8,12 +8,13 @@ from uuid import uuid4
 import pytest
 
 from agents.file_places import FilePlaces, FileRows, Home
+from bench.measure import memory
 from connectors.salesforce import Salesforce
 from cutover.outcome import DIFFERENT
 from mapping.rules import PLACE
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
-from tests.pipeline.papers import held, md5_of, paper, papers_equal, rest
+from tests.pipeline.papers import accounted, held, md5_of, paper, papers_equal, rest
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
@@ -21,6 +22,7 @@ from tests.transport.waiting import eventually
 pytestmark = pytest.mark.kafka
 
 GIGABYTE = 10**9
+LARGE = 150 * 10**6
 UNLOADABLE = frozenset({"810001", "810002", "810003", "810004"})
 
 
@@ -46,8 +48,7 @@ def patients(office: Pipeline) -> list[str]:
 async def test_every_document_lands_with_its_content_at_its_patient_and_is_verified(office: Pipeline) -> None:
     found = await papers_equal(office, within=90)
     assert found.newest
-    counts = await office.conserved()
-    assert counts["document"]["loaded"] == len(found.newest)
+    await accounted(office, found)
     assert {row["VersionNumber"] for row in found.versions} == {"1"}
 
 
@@ -59,7 +60,7 @@ async def test_a_changed_content_is_a_new_version_of_the_same_document(office: P
     after = found.newest["document:800001"]
     assert (after["ContentDocumentId"], after["VersionNumber"]) == (before["ContentDocumentId"], "2")
     assert [row.get("VP_Id__c") for row in found.versions if row["Id"] == before["Id"]] == [None]
-    assert (await office.conserved())["document"]["loaded"] == len(found.newest)
+    await accounted(office, found)
 
 
 async def test_an_equal_content_is_not_uploaded_again(office: Pipeline, patients: list[str]) -> None:
@@ -156,6 +157,16 @@ async def test_a_source_that_breaks_off_in_the_middle_is_taken_up(office: Pipeli
     office.practice.clear_faults()
     office.org.clear_faults()
     assert md5_of(paper("800007", "1", 2_000_000)) == found.newest["document:800007"]["Checksum"]
+
+
+async def test_a_large_document_is_never_held_in_memory(office: Pipeline, patients: list[str]) -> None:
+    office.practice.put("document", paper("800013", patients[0]))
+    await papers_equal(office)
+    loader = office.processes["deliver"].pid
+    before = memory(loader).peak
+    office.practice.put("document", {"id": "800013", "size": LARGE})
+    await papers_equal(office, within=90)
+    assert memory(loader).peak - before < 64 << 20
 
 
 async def test_a_document_in_which_a_person_had_a_hand_is_kept_and_flagged(
