@@ -321,3 +321,42 @@ def test_only_what_counts_in_another_row_takes_the_records_of_another_object():
         "    resource: referring-physicians\n", "    resource: practices\n    records_of: practice\n"
     )
     assert any("`records_of` needs `part_of`" in message for _, message, _ in errors_of(text))
+
+
+DOCUMENTS = """\
+map: 1
+source_tag: Visual Practice
+objects:
+  document:
+    resource: documents
+    target: ContentVersion
+    external_id: VP_Id__c
+    on_delete: delete
+    max_bytes: 1000
+    columns:
+      PathOnClient: {from: filename, required: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "line", "said"),
+    [
+        ("target: ContentVersion", "target: Account", 9, "rows of Account have no content"),
+        ("PathOnClient:", "Title:", 10, "a file needs PathOnClient"),
+        ("max_bytes: 1000", "max_bytes: 3000000000", 9, "must be a whole number in range"),
+        ("max_bytes: 1000", "match: [PathOnClient]", 9, "not recognised by their columns"),
+    ],
+)
+def test_a_content_goes_along_with_documents_only(was: str, now: str, line: int, said: str):
+    assert load_map(DOCUMENTS, "clinic.yaml").rows["document"].max_bytes == 1000
+    assert said in only_error(DOCUMENTS.replace(was, now), line)
+
+
+def test_documents_are_not_loaded_as_attachments():
+    text = DOCUMENTS.replace("target: ContentVersion", "target: Attachment").replace("    max_bytes: 1000\n", "")
+    assert "ContentVersion" in only_error(text, 6)
+
+
+def test_only_documents_of_the_source_have_a_content():
+    text = DOCUMENTS.replace("documents", "patients").replace("filename", "mrn")
+    assert "`patients` have no content" in only_error(text, 6)
