@@ -46,7 +46,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 4
 """Contents that a process has on their way at once; each holds one of its places for calls for as long."""
-BATCH_ROWS: Final = 20
+BATCH_ROWS: Final = 8
+"""Documents in a batch: what a crash has to look at again, and what waits for the slowest of them."""
 
 _T = TypeVar("_T")
 _RESOURCE: Final = "documents"

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from cutover.census import RESOURCES
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.pipeline import Pipeline
+from tests.pipeline.practice import RECORDS
 
 CANARY = "Kanarienvogel"
 """Planted into values of patients before the snapshot; it must stay in the values of the topics that carry patients."""
@@ -29,9 +29,7 @@ CANARIES = (
 @pytest.fixture(scope="package")
 async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small dirty practice, moved completely, with everything still running."""
-    with SandboxProcess.start(
-        patients=200, practices=12, seed=11, resources=",".join(dict.fromkeys(RESOURCES.values()))
-    ) as sandbox:
+    with SandboxProcess.start(patients=200, practices=12, seed=11, resources=RECORDS) as sandbox:
         pipeline = Pipeline(kafka.bootstrap, f"moved.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("moved"))
         try:
             pipeline.practice.put("patient", *CANARIES)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from cutover.census import RESOURCES
 from sandbox.process import SandboxProcess
 from tests.pipeline.findings import check_images, check_results
 from tests.pipeline.insurance import check_facets, check_plans
@@ -18,6 +19,8 @@ from tests.pipeline.visits import check_bills, check_visits
 
 Record: TypeAlias = dict[str, Any]
 
+RECORDS = ",".join(dict.fromkeys(name for name in RESOURCES.values() if name != "documents"))
+"""All resources that are moved but documents, whose contents would be most of what a test waits for."""
 STAND_IN = "practice:~unassigned"
 MOVED = (
     "Account",

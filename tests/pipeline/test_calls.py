@@ -13,6 +13,7 @@ from cutover.census import RESOURCES
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.pipeline import Pipeline
+from tests.pipeline.practice import RECORDS
 from tests.transport.waiting import eventually
 from topics.catalogue import STAGES
 
@@ -32,9 +33,7 @@ async def short(kafka: LocalKafka, topic_prefix: str, tmp_path: Path) -> AsyncIt
         "CARRYOVER_TARGET__LIMITS_SECONDS": "1",
         "CARRYOVER_TARGET__LOOK_SECONDS": "5",
     }
-    with SandboxProcess.start(
-        patients=150, practices=6, seed=7, clean=True, resources=",".join(dict.fromkeys(RESOURCES.values()))
-    ) as sandbox:
+    with SandboxProcess.start(patients=150, practices=6, seed=7, clean=True, resources=RECORDS) as sandbox:
         pipeline = Pipeline(kafka.bootstrap, topic_prefix, sandbox, tmp_path, **environment)
         try:
             pipeline.org.calls_a_day(MOST)

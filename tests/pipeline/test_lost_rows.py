@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from cutover.census import RESOURCES
 from cutover.outcome import DIFFERENT
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
+from tests.pipeline.practice import RECORDS
 from tests.pipeline.visits import VISIT
 from tests.transport.waiting import eventually
 
@@ -25,9 +25,7 @@ AT_HOME = {**VISIT, "practice_id": "1"}
 @pytest.fixture(scope="module")
 async def moving(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice that has moved, with everything running."""
-    with SandboxProcess.start(
-        patients=5, practices=2, clean=True, resources=",".join(dict.fromkeys(RESOURCES.values()))
-    ) as sandbox:
+    with SandboxProcess.start(patients=5, practices=2, clean=True, resources=RECORDS) as sandbox:
         pipeline = Pipeline(kafka.bootstrap, f"lost.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("lost"))
         try:
             await pipeline.begin()

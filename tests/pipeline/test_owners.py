@@ -32,7 +32,7 @@ INACTIVE = "9"
 @pytest.fixture(scope="module")
 async def held(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice that moves, with nobody having decided anything."""
-    resources = ",".join({*RESOURCES.values()} - {"appointments", "invoices", "payments"})
+    resources = ",".join({*RESOURCES.values()} - {"appointments", "invoices", "payments", "documents"})
     with SandboxProcess.start(patients=5, practices=2, clean=True, resources=resources) as sandbox:
         pipeline = Pipeline(
             kafka.bootstrap,
