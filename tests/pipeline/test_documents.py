@@ -198,7 +198,7 @@ async def test_a_document_in_which_a_person_had_a_hand_is_kept_and_flagged(
 async def test_a_document_that_somebody_deletes_is_missed_by_name(office: Pipeline, patients: list[str]) -> None:
     office.practice.put("document", paper("800011", patients[0]))
     found = await papers_equal(office)
-    await office.conserved()
+    await accounted(office, found)
     with rest(office) as salesforce:
         document = found.newest["document:800011"]["ContentDocumentId"]
         salesforce.delete(f"/sobjects/ContentDocument/{document}").raise_for_status()
@@ -213,7 +213,7 @@ async def test_a_document_that_somebody_deletes_is_missed_by_name(office: Pipeli
 async def test_verification_sees_a_document_that_somebody_has_moved(office: Pipeline, patients: list[str]) -> None:
     office.practice.put("document", paper("800012", patients[0]))
     found = await papers_equal(office)
-    await office.conserved()
+    await accounted(office, found)
     document = found.newest["document:800012"]["ContentDocumentId"]
     with rest(office) as salesforce:
         query = {"q": f"SELECT Id, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId = '{document}'"}
