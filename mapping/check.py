@@ -127,13 +127,7 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
         hint = "create it in the org, give the integration user access to it, or correct `target` in the map"
         yield Finding("error", name, "", "OBJECT_MISSING", f"the org has no object {rule.target}", hint)
         return
-    needed = ["createable", "updateable"]
-    if rule.on_delete == "delete" and not rule.has_content:  # a file is deleted as a whole, by its ContentDocument
-        needed.append("deletable")
-    for right in needed:
-        if not describe.get(right, True):
-            hint = "give the integration user this right in a permission set"
-            yield Finding("error", name, "", "OBJECT_RIGHT_MISSING", f"{rule.target} is not {right} for us", hint)
+    yield from _object_rights(name, rule, describe)
     fields = _fields(describe)
     yield from _external_id(name, rule, fields)
     for column, spec in rule.columns.items():
@@ -182,6 +176,16 @@ def _among(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[str, Any]])
             hint = "compare a checkbox with true or false, and nothing else with them"
             message = f"{column} is a {field.get('type')}: no row has what `among` asks for"
             yield Finding("error", name, column, "TYPE_MISMATCH", message, hint)
+
+
+def _object_rights(name: str, rule: ObjectRule, describe: Mapping[str, Any]) -> Iterator[Finding]:
+    needed = ["createable", "updateable"]
+    if rule.on_delete == "delete" and not rule.has_content:  # a file is deleted as a whole, by its ContentDocument
+        needed.append("deletable")
+    for right in needed:
+        if not describe.get(right, True):
+            hint = "give the integration user this right in a permission set"
+            yield Finding("error", name, "", "OBJECT_RIGHT_MISSING", f"{rule.target} is not {right} for us", hint)
 
 
 def _missing(name: str, rule: ObjectRule, column: str, fields: Mapping[str, Mapping[str, Any]]) -> Finding:
