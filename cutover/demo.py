@@ -110,9 +110,7 @@ async def _demo(patients: int, seed: int, *, files: bool, keep: bool, json_file:
             "practice": "both",
             "org_rows": _ORG_ROWS,
             "practices": max(20, patients // 250),
-            "resources": ",".join(
-                dict.fromkeys(name for name in RESOURCES.values() if files or name != "documents")
-            ),
+            "resources": ",".join(dict.fromkeys(name for name in RESOURCES.values() if files or name != "documents")),
         }
         sandbox = await _entered(stack, SandboxProcess(data_dir=directory / "sandbox", **options))
         environment = _environment(kafka.bootstrap, sandbox, directory)
