@@ -10,10 +10,10 @@ happen to be equal.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from functools import cmp_to_key
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from mapping.compared_choice import Counted, Rank, counted_value, rank
 from mapping.compared_times import day, day_of, instant, named
 from mapping.compared_values import GLUE, amount, answer, entries, looks_like_email, nothing, number_of, tidy
 from mapping.rules import Column, MapDocument
@@ -25,9 +25,6 @@ ParentOf = Callable[[str], str | None]
 
 OwnerOf = Callable[[str], str | None]
 """Reference of a user, or of who stands for one -> the Salesforce id decided for them, None when nobody has decided."""
-
-Counted = tuple[str, Mapping[str, str | None], Mapping[str, str], str]
-"""A record that counts in a row: its object, its standard fields, its custom fields, its reference."""
 
 
 class Mismatch(NamedTuple):
@@ -43,7 +40,6 @@ class Mismatch(NamedTuple):
 
 
 _Test = Callable[[str | None, Any], bool]
-_Rank = Callable[[Sequence[Counted]], list[Counted]]
 _YES: Final = ("true", "yes", "y", "1", "x", "on")
 _NO: Final = ("false", "no", "n", "0", "off")
 
@@ -68,7 +64,7 @@ class Comparison:
         self._parents: list[tuple[str, Column, str | None]] = []
         self._owners: list[tuple[str, Column, str | None]] = []
         self._made: list[tuple[str, Column, Column]] = []
-        self._ranks: dict[str, _Rank] = {}
+        self._ranks: dict[str, Rank] = {}
         self._zone = document.zone
         columns = {name: column for name, column in rule.columns.items() if not column.where_allowed}
         for name, column in columns.items():
@@ -76,7 +72,7 @@ class Comparison:
                 part, field = column.counted
                 self._made.append((name, column, document.objects[part].columns[field]))
                 if column.first is not None and part not in self._ranks:
-                    self._ranks[part] = _rank(document, part)
+                    self._ranks[part] = rank(document, part)
             elif column.parent in document.owners:
                 stand_in = document.placeholder(column.parent or "")
                 self._owners.append((name, column, None if stand_in is None else stand_in.reference))
@@ -156,7 +152,7 @@ class Comparison:
         row: Mapping[str, Any],
     ) -> Iterator[Mismatch]:
         """Columns that aren't what the records that count in the row make of them."""
-        ranked = {part: rank(counted) for part, rank in self._ranks.items()}
+        ranked = {part: in_order(counted) for part, in_order in self._ranks.items()}
         for name, column, of_part in self._made:
             if column.first is not None:
                 right = _comes_first(column, of_part, self._zone, (fields, custom), ranked, row.get(name))
@@ -328,27 +324,6 @@ def _like_answer(column: Column, of_text: _Test) -> _Test:
     return test
 
 
-def _counted_value(
-    column: Column, zone: ZoneInfo | None, fields: Mapping[str, str | None], custom: Mapping[str, str]
-) -> Any:
-    """What a record that counts adds: an amount, a number, or a text that sorts; None when it has no value."""
-    text = tidy(custom.get(column.custom) if column.custom is not None else fields.get(column.from_ or ""))
-    if not text:
-        return column.default
-    if column.as_ == "money":
-        return amount(text)
-    if column.as_ in {"number", "integer"}:
-        return number_of(text)
-    if column.as_ == "day":
-        return day_of(text, zone)
-    if column.as_ == "date":
-        return None if day(text) is None or text == "0001-01-01" else text
-    if column.as_ == "datetime":
-        moment = named(text, zone)
-        return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
-    return text
-
-
 def _makes(
     column: Column,
     of_part: Column,
@@ -359,7 +334,7 @@ def _makes(
 ) -> bool:
     """Whether a column is what the records that count in the row make of it, or what the record itself says when none does."""
     part = (column.counted or ("", ""))[0]
-    values = [_counted_value(of_part, zone, mine, custom) for object_, mine, custom, _ in counted if object_ == part]
+    values = [counted_value(of_part, zone, mine, custom) for object_, mine, custom, _ in counted if object_ == part]
     values = [value for value in values if value is not None]
     if not values:
         _, _, sources, _, test, _ = _declared("", column, zone)
@@ -371,36 +346,6 @@ def _makes(
     if column.as_ == "datetime":
         return isinstance(stored, str) and instant(stored) == instant(newest)
     return bool(stored == newest)
-
-
-def _rank(document: MapDocument, part: str) -> _Rank:
-    """Of all that counts in a row, the records of one object that are not over, the one that comes first first."""
-    rule, zone, as_of = document.objects[part], document.zone, document.as_of
-    of = rule.part_of
-    assert of is not None, "the map was checked"
-
-    def value(one: Counted, name: str) -> Any:
-        return _counted_value(rule.columns[name], zone, one[1], one[2])
-
-    def before(one: Counted, other: Counted) -> int:
-        for name in of.order:
-            mine, its = value(one, name.lstrip("-")), value(other, name.lstrip("-"))
-            if mine != its:
-                if mine is None or its is None:
-                    return 1 if mine is None else -1
-                return (1 if mine > its else -1) * (-1 if name[0] == "-" else 1)
-        return -1 if (len(one[3]), one[3]) < (len(other[3]), other[3]) else 1
-
-    def rank(counted: Sequence[Counted]) -> list[Counted]:
-        mine = [one for one in counted if one[0] == part]
-        if of.over is not None:
-            days = [value(one, of.over.seen) for one in mine]
-            newest = max((one for one in (*days, as_of) if one is not None), default=None)
-            ends = [value(one, of.over.ends) for one in mine]
-            mine = [one for one, end in zip(mine, ends, strict=True) if None in {end, newest} or end > newest]
-        return sorted(mine, key=cmp_to_key(before))
-
-    return rank
 
 
 def _comes_first(
