@@ -9,6 +9,8 @@ CODE := topics avro agents transport state connectors mapping cutover dashboard 
 
 N ?= 20
 SECONDS ?= 20
+# Test processes side by side, each with a broker of its own.
+WORKERS ?= 2
 
 .PHONY: help setup test demo lint format faults crash chaos bench lock clean
 .DEFAULT_GOAL := help
@@ -29,7 +31,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 test: $(STAMP)  ## Run every test against a real Kafka (ARGS='tests/topics -k codec' for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 demo: $(STAMP)  ## Move a made-up practice from a sandbox to a sandbox and watch it (ARGS='--help')
 	@$(BIN)/carryover demo $(ARGS)
