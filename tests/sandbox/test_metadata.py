@@ -165,7 +165,7 @@ def test_a_member_without_a_file_fails(org: Org) -> None:
     assert deployed(org, archive, allowMissingFiles=True)["success"]
 
 
-@pytest.mark.parametrize("archive", [b"no zip", package({})[:40]])
+@pytest.mark.parametrize("archive", [b"no zip", package({})[:40]], ids=["other bytes", "half a zip"])
 def test_what_is_no_package_fails_the_deploy(org: Org, archive: bytes) -> None:
     result = deployed(org, archive)
     assert (result["status"], result["errorStatusCode"]) == ("Failed", "INVALID_INPUT")
