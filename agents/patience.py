@@ -7,11 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from connectors.errors import ConnectorError
 from transport.assignment import Assignment, TopicPartition
-from transport.chunk import Chunk
 
 log = logging.getLogger(__name__)
 
@@ -63,17 +62,27 @@ async def rest(assignment: Assignment, seconds: float, tp: TopicPartition | None
         seconds -= PAUSE_MOST
 
 
-async def insist(chunk: Chunk, who: str, call: Callable[[], Awaitable[_T]]) -> _T:
+class Waits(Protocol):
+    """Who waits: a chunk, or what came in one."""
+
+    @property
+    def assignment(self) -> Assignment: ...
+
+    @property
+    def tp(self) -> TopicPartition: ...
+
+
+async def insist(waits: Waits, who: str, call: Callable[[], Awaitable[_T]]) -> _T:
     """What ``call`` answers, which is called again until it does; ``who`` waits for it, as the log says.
 
     Raises:
-        StaleAssignment: the chunk's partition was revoked meanwhile.
+        StaleAssignment: its partition was revoked meanwhile.
     """
     pause = _PAUSE_FIRST
 
     def touch() -> None:
-        chunk.assignment.check()
-        chunk.assignment.touch(chunk.tp)
+        waits.assignment.check()
+        waits.assignment.touch(waits.tp)
 
     while True:
         try:
@@ -81,5 +90,5 @@ async def insist(chunk: Chunk, who: str, call: Callable[[], Awaitable[_T]]) -> _
                 return await call()
         except ConnectorError as exc:
             log.warning("%s waiting: %s", who, exc)
-            await rest(chunk.assignment, exc.retry_after or pause, chunk.tp)
+            await rest(waits.assignment, exc.retry_after or pause, waits.tp)
             pause = min(2 * pause, PAUSE_MOST)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from aiokafka.errors import KafkaError
 from agents.item import Ticket
 from agents.outputs import Outputs, check_of, row_of
 from agents.patience import insist
+from agents.readback import MOST_SECONDS, ripe
 from agents.source_records import Place, SourceRecord, SourceRecords, change_at
 from connectors.salesforce.collections import MOST_IDS, Collections
 from connectors.salesforce.session import Salesforce
@@ -30,7 +32,7 @@ from mapping.owner_comparison import OwnerComparison
 from topics import reference
 from topics.codec import Undecodable
 from topics.messages import Change, Operation, Outcome, Position, Ready, RowMember
-from transport.assignment import StaleAssignment
+from transport.assignment import Assignment, StaleAssignment, TopicPartition
 from transport.chunk import Chunk
 from transport.publisher import PublishFailed
 
@@ -39,18 +41,17 @@ log = logging.getLogger(__name__)
 STAGE: Final = "verify"
 _AGAIN_SECONDS: Final = (0.5, 1.5, 3.0, 5.0)
 _TICK_SECONDS: Final = 0.2
-_COMPANY_SECONDS: Final = 1.0
-_COMPANY_MOST_SECONDS: Final = 30.0
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _CACHE: Final = 50_000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Check:
-    """A landing that is to be verified, and the chunk that waits for it."""
+    """A landing that is to be verified. It doesn't keep the chunk that waits for it: the records would stay in memory with it."""
 
     operation: Operation
-    chunk: Chunk
+    assignment: Assignment
+    tp: TopicPartition
     ticket: Ticket
     tries: int = 0
     due: float = 0.0
@@ -126,11 +127,10 @@ class Verify:
             if operation["outcome"] in _OVERTAKES:
                 self._overtaken(own, landed)
             if operation["outcome"] == "loaded" and self._knows(operation["object"]) and _has_source(operation):
-                operation["columns"] = []  # thousands wait, and nobody asks what was written
-                landed[own] = operation
+                landed[own] = _slim(operation)
                 self._believe(operation)
         ticket = Ticket(chunk)
-        checks = [Check(operation, chunk, ticket) for operation in landed.values()]
+        checks = [Check(operation, chunk.assignment, chunk.tp, ticket) for operation in landed.values()]
         for _ in checks:
             ticket.take()
         for check in checks:
@@ -142,7 +142,7 @@ class Verify:
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
         """Leaves the one landing unverified: it stays visible as such."""
-        log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
+        _leave(exc)
 
     def _overtaken(self, own: str, landed: dict[str, Operation]) -> None:
         """A newer landing, or the end, of a row makes a check of what it was before meaningless."""
@@ -157,13 +157,12 @@ class Verify:
     def _gather(self, check: Check) -> None:
         """Lets a landing wait for others: one call reads many rows."""
         now = time.monotonic()
-        check.due = now + _COMPANY_MOST_SECONDS
+        check.due = now + MOST_SECONDS
         self._again[check.operation["reference"]] = check
         self._came = now
 
     def _due(self, now: float) -> list[Check]:
-        """Checks whose time has come: they fill calls, no other has come for a moment, or they have waited long."""
-        idle = now - self._came >= _COMPANY_SECONDS
+        """Checks whose time has come."""
         due: list[Check] = []
         new: dict[str, list[Check]] = defaultdict(list)
         for check in self._again.values():
@@ -171,10 +170,7 @@ class Verify:
                 new[check.operation["object"]].append(check)
             elif check.due <= now:
                 due.append(check)
-        for waiting in new.values():
-            whole = len(waiting) - len(waiting) % MOST_IDS
-            due += waiting if idle or waiting[0].due <= now else waiting[:whole]
-        return due
+        return [*due, *ripe(new, silence=now - self._came, now=now)]
 
     async def tick(self) -> None:
         """Reads landings when there are enough of them, and rows that differed again when their time has come; runs until cancelled."""
@@ -182,14 +178,14 @@ class Verify:
             await asyncio.sleep(_TICK_SECONDS)
             now = time.monotonic()
             for own, check in list(self._again.items()):
-                if not check.chunk.live:
+                if not check.assignment.live:
                     del self._again[own]
             due = self._due(now)
             if due:
                 self._read_again = {check.operation["reference"]: check for check in due}
                 for check in due:
                     del self._again[check.operation["reference"]]
-                    check.chunk.assignment.touch(check.chunk.tp)
+                    check.assignment.touch(check.tp)
                 await self._verify_some(due)
                 self._read_again = {}
                 self._came = time.monotonic()  # what came meanwhile has not been looked at: it is no silence
@@ -197,7 +193,7 @@ class Verify:
     async def _verify_some(self, checks: list[Check]) -> None:
         """Verifies; a landing that raises is found by halves and stays unverified, the others don't."""
         put_off = set(map(id, self._again.values()))
-        checks = [check for check in checks if check.chunk.live and not check.settled and id(check) not in put_off]
+        checks = [check for check in checks if check.assignment.live and not check.settled and id(check) not in put_off]
         try:
             await self._verify(checks)
         except StaleAssignment:
@@ -206,7 +202,7 @@ class Verify:
             raise
         except Exception as exc:  # noqa: BLE001 - unknown: as if the record had come alone
             if len(checks) == 1:
-                await self.quarantine(checks[0].chunk, exc)
+                _leave(exc)
                 checks[0].settle()
                 return
             for half in (checks[: len(checks) // 2], checks[len(checks) // 2 :]):
@@ -222,7 +218,7 @@ class Verify:
 
     async def _compare(self, object_: str, checks: list[Check]) -> None:
         comparison = self._comparisons.get(object_) or self._owners[object_]
-        chunk = checks[0].chunk
+        waits = checks[0]
         operations = [check.operation for check in checks]
         places = [cast("Position", operation["source"]) for operation in operations]
         places += [member["source"] for operation in operations for member in _counting(operation)]
@@ -230,12 +226,12 @@ class Verify:
         ids = [operation["row_id"] or "" for operation in operations]
         sobject = operations[0]["sobject"]
         rows = await insist(
-            chunk, "verification is", partial(self._collections.retrieve, sobject, ids, list(comparison.columns))
+            waits, "verification is", partial(self._collections.retrieve, sobject, ids, list(comparison.columns))
         )
         self._remember(comparison.columns[0], sobject, ids, rows)
         for lookup in self._lookups.get(object_, ()):
             await self._learn(
-                chunk, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
+                waits, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
             )
         for check, row in zip(checks, rows, strict=True):
             if check.overtaken:  # while it was read; what is newer is checked by itself
@@ -330,7 +326,7 @@ class Verify:
                 self._references.clear()
             self._references |= found
 
-    async def _learn(self, chunk: Chunk, lookup: Lookup, ids: set[str]) -> None:
+    async def _learn(self, waits: Check, lookup: Lookup, ids: set[str]) -> None:
         """Asks the org which of our references the given rows carry."""
         if len(self._references) > _CACHE:
             self._references.clear()
@@ -338,9 +334,26 @@ class Verify:
         for start in range(0, len(unknown), MOST_IDS):
             part = unknown[start : start + MOST_IDS]
             ask = partial(self._collections.retrieve, lookup.sobject, part, [lookup.external_id])
-            for one, row in zip(part, await insist(chunk, "verification is", ask), strict=True):
+            for one, row in zip(part, await insist(waits, "verification is", ask), strict=True):
                 if row is not None and row.get(lookup.external_id):
                     self._references[one] = row[lookup.external_id]
+
+
+def _slim(operation: Operation) -> Operation:
+    """Thousands wait: what many have in common is kept once, and what nobody asks for not at all."""
+    operation["columns"] = []
+    for name in ("what", "object", "sobject", "facet", "run"):
+        operation[name] = sys.intern(operation[name])
+    source = cast("Position", operation["source"])
+    source["topic"] = sys.intern(source["topic"])
+    for member in operation["members"]:
+        member["object"] = sys.intern(member["object"])
+        member["source"]["topic"] = sys.intern(member["source"]["topic"])
+    return operation
+
+
+def _leave(exc: BaseException) -> None:
+    log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
 
 
 def _row_of(operation: Operation) -> Ready:

@@ -1,0 +1,43 @@
+"""When landings are read back: one call reads many rows, so they wait for company, but not for long.
+
+Pure. Verification runs at the lowest priority: while thousands of rows land, a second without any is more often its own turn that didn't come than the end of
+them. So the more that wait, the longer must the silence be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Protocol, TypeVar
+
+from connectors.salesforce.collections import MOST_IDS
+
+FEW: Final = 200
+"""Of one object; so many are worth waiting for more."""
+
+SILENCE_SECONDS: Final = 1.0
+LONG_SILENCE_SECONDS: Final = 5.0
+MOST_SECONDS: Final = 60.0
+"""What a landing waits at most, whatever comes."""
+
+
+class Landing(Protocol):
+    """Something that waits; ``due`` is when it has waited long enough, in the same seconds as ``now``."""
+
+    due: float
+
+
+L = TypeVar("L", bound=Landing)
+
+
+def ripe(waiting: Mapping[str, Sequence[L]], *, silence: float, now: float) -> Iterator[L]:
+    """What is read now of the landings that wait, by object and in the order they came.
+
+    Arguments:
+        waiting: by object; an object's are read by calls of their own.
+        silence: seconds since a landing of any object has come.
+        now: the time, in seconds.
+    """
+    for landings in waiting.values():
+        quiet = silence >= (SILENCE_SECONDS if len(landings) < FEW else LONG_SILENCE_SECONDS)
+        whole = len(landings) - len(landings) % MOST_IDS
+        yield from landings if quiet or (landings and landings[0].due <= now) else landings[:whole]

@@ -1,0 +1,38 @@
+"""When landings are read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.readback import FEW, LONG_SILENCE_SECONDS, MOST_SECONDS, SILENCE_SECONDS, ripe
+from connectors.salesforce.collections import MOST_IDS
+
+
+@dataclass
+class Waits:
+    due: float = MOST_SECONDS
+
+
+def count(number: int, *, silence: float = 0.0, now: float = 1.0) -> int:
+    return len(list(ripe({"patient": [Waits() for _ in range(number)]}, silence=silence, now=now)))
+
+
+def test_what_fills_calls_is_read_at_once_and_the_rest_waits_for_company() -> None:
+    assert count(MOST_IDS - 1) == 0
+    assert count(2 * MOST_IDS + 3) == 2 * MOST_IDS
+
+
+def test_a_few_are_read_after_a_short_silence_many_after_a_long_one() -> None:
+    assert count(FEW - 1, silence=SILENCE_SECONDS) == FEW - 1
+    assert count(FEW, silence=SILENCE_SECONDS) == 0
+    assert count(FEW, silence=LONG_SILENCE_SECONDS) == FEW
+
+
+def test_nothing_waits_longer_than_it_may_however_many_come() -> None:
+    assert count(FEW, now=MOST_SECONDS) == FEW
+
+
+def test_each_object_waits_for_itself() -> None:
+    patients, visits = [Waits() for _ in range(FEW)], [Waits()]
+    assert list(ripe({"patient": patients, "appointment": visits}, silence=SILENCE_SECONDS, now=1.0)) == visits
+    assert list(ripe({"patient": []}, silence=0.0, now=MOST_SECONDS)) == []
