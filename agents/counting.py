@@ -24,10 +24,7 @@ from agents.parents import State
 from mapping.parts import Counted, Counting
 from topics.codec import compact_json
 from topics.messages import Base, Member, Need, Ready, RowMember
-from topics.version import LENGTH, Version
-
-STEP: Final = 10
-"""Of the resolution number: what lies between the states that two messages make is for relinks."""
+from topics.version import LENGTH, STEP, Version
 
 _MOST: Final = 1 << 30
 _ROW: Final = struct.Struct(f">{LENGTH}sQ")  # version, offset of the last message that changed the row

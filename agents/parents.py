@@ -3,8 +3,8 @@
 Pure but for the state it is given: messages in, effects out; `agents.resolve` carries them out. The parent's fate and its children come through the same topic
 under the same key, so everything about one parent is seen in order.
 
-Keys: ``P|<parent>`` holds the fate; ``W|<parent> NUL <child>|<facet>`` a waiting child, as it arrived; ``S|<parent> NUL <child>`` one that stands for the
-parent, and is told again when the parent has another id.
+Keys: ``P|<parent>`` holds the fate; ``W|<parent> NUL <child>|<facet>`` a waiting child, as it arrived; ``S|<parent> NUL <child>|<facet>`` one that stands for
+the parent or was linked later, and is told again when the parent has another id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import orjson
 from mapping.plan import SAME
 from topics.codec import compact_json
 from topics.messages import Ready, Waiting
-from topics.version import LENGTH
+from topics.version import LENGTH, TELLINGS, Version
 
 PAGE: Final = 500
 HELD_AT_ONCE: Final = 1000
@@ -40,15 +40,30 @@ class State(Protocol):
 
 
 class Forward(NamedTuple):
-    """The parent's id is known (or, None, left out for now): set it in the row and send it on."""
+    """The parent's id is known (or, None, left out for now): set it in the row and send it on.
+
+    ``told`` counts the answers that the row may have gone on with before: without an id, at a placeholder, or with another id.
+    """
 
     waiting: Waiting
     sf_id: str | None
-    relinked: bool
+    told: int
+
+
+def renumbered(version: str, told: int, left: int) -> str:
+    """The version of a row that one of its parents has answered for the ``told``-th time, while ``left`` others are asked after it."""
+    known = Version.decode(version)
+    return known._replace(resolution=known.resolution + told * TELLINGS**left).encode() if told else version
 
 
 class Hop(NamedTuple):
     """The source has no such parent: wait for its placeholder instead."""
+
+    waiting: Waiting
+
+
+class Later(NamedTuple):
+    """The child doesn't wait for this parent: send it on without; it is linked when the parent has landed."""
 
     waiting: Waiting
 
@@ -96,7 +111,7 @@ class Check(NamedTuple):
     run: str
 
 
-Effect: TypeAlias = Forward | Hop | Hold | Refuse | Create | Continue | Lookup | Check
+Effect: TypeAlias = Forward | Hop | Later | Hold | Refuse | Create | Continue | Lookup | Check
 
 _ALL: Final = 1 << 62
 _FACETS: Final = 16  # more than one child has
@@ -150,9 +165,9 @@ class Parents:
 
     def _remember(self, key: bytes, value: bytes) -> bool:
         parent = _parent_of(key).decode()
-        since = _CHILD.unpack_from(value)[1]
+        placed, since, _ = _CHILD.unpack_from(value)
         fate = self._fate(parent).get("fate")
-        if fate is None:
+        if fate is None and not placed:
             known = self._unknown.get(parent)
             if known is None:
                 self._unknown[parent] = _Unknown(since, self._child(key, value)["row"]["run"])
@@ -169,13 +184,17 @@ class Parents:
         name = fate.get("fate")
         if name == "landed":
             self._keep(message, raw)
-            yield Forward(message, cast("str", fate["id"]), relinked=False)
+            yield Forward(message, cast("str", fate["id"]), told=0)
             return
         key = b"W|%s\0%s|%s" % (parent.encode(), message["child"].encode(), message["row"]["facet"].encode())
         version = message["row"]["version"].encode()
         earlier = self._state.get(key)
         if earlier is not None and _CHILD.unpack_from(earlier)[2] > version:
             return  # an older version of what already waits here
+        if message["on_absent"] == "later":
+            self._state.put(key, _CHILD.pack(True, now, version) + raw)
+            yield Later(message)
+            return
         yield from self._settle(fate, key, message, raw, _CHILD.pack(False, now, version), now)
 
     def _settle(
@@ -235,24 +254,26 @@ class Parents:
         known = fate.get("epoch", 0)
         if epoch < known or (epoch == known and fate.get("fate") not in _THERE):
             return  # told again after what came later: a row that is gone
-        self._put(parent, {"fate": "landed", "id": sf_id, "epoch": epoch})
-        if fate.get("id") not in {None, sf_id}:
+        another = fate.get("id") not in {None, sf_id}
+        changes = fate.get("changes", 0) + another
+        self._put(parent, {"fate": "landed", "id": sf_id, "epoch": epoch, **({"changes": changes} if changes else {})})
+        if another:
             for key, value in self._state.scan(b"S|" + parent.encode(), after=None, limit=_ALL):
-                yield Forward(self._decode(value, _parent_of(key)), sf_id, relinked=True)
+                yield Forward(self._decode(value, _parent_of(key)), sf_id, told=1 + changes)
         yield from self.release(parent, "", now)
 
     def rejected(self, parent: str, code: str, now: int) -> Iterator[Effect]:
         """The parent was rejected: its children are held, until it lands after all."""
         fate = self._fate(parent)
         if fate.get("fate") not in _THERE:
-            self._put(parent, {"fate": "rejected", "code": code, "epoch": fate.get("epoch", 0)})
+            self._put(parent, {**fate, "fate": "rejected", "code": code, "epoch": fate.get("epoch", 0)})
             yield from self.release(parent, "", now)
 
     def gone(self, parent: str, epoch: int, now: int) -> Iterator[Effect]:
         """The parent's row of that epoch no longer exists."""
         fate = self._fate(parent)
         if fate.get("epoch", 0) <= epoch:
-            self._put(parent, {"fate": "gone", "epoch": epoch})
+            self._put(parent, {**fate, "fate": "gone", "epoch": epoch})
             yield from self.release(parent, "", now)
 
     def doubted(self, parent: str, sf_id: str, run: str) -> Iterator[Effect]:
@@ -279,7 +300,7 @@ class Parents:
             waiting = self._child(key, value)
             if waiting["child"] == child and not placed:
                 self._state.put(key, _CHILD.pack(True, since, version) + value[_CHILD.size :])
-                yield Forward(waiting, None, relinked=False)
+                yield Forward(waiting, None, told=0)
 
     def release(self, parent: str, cursor: str, now: int) -> Iterator[Effect]:
         """Applies the parent's fate to a page of its children, those after ``cursor``."""
@@ -296,7 +317,7 @@ class Parents:
                 self._state.put(key, None)
                 child = self._child(key, value)
                 self._keep(child, value[_CHILD.size :])
-                yield Forward(child, cast("str", fate["id"]), relinked=placed)
+                yield Forward(child, cast("str", fate["id"]), told=1 + fate.get("changes", 0) if placed else 0)
             elif not placed:
                 yield from self._settle(
                     fate, key, self._child(key, value), value[_CHILD.size :], value[: _CHILD.size], now
@@ -331,7 +352,8 @@ class Parents:
             if known.after is not None:
                 page = self._state.scan(b"W|" + parent.encode(), after=known.after or None, limit=HELD_AT_ONCE)
                 for key, value in page:
-                    yield Hold(self._child(key, value)["row"], parent, self._why(parent))
+                    if not _CHILD.unpack_from(value)[0]:
+                        yield Hold(self._child(key, value)["row"], parent, self._why(parent))
                 known.after = page[-1][0] if len(page) == HELD_AT_ONCE else None
 
     @property
@@ -342,8 +364,12 @@ class Parents:
     # -- state -------------------------------------------------------------------------------------------------------------------------
 
     def _keep(self, message: Waiting, raw: bytes) -> None:
-        if message["column"] == SAME:
-            key = b"S|%s\0%s" % (message["parent"].encode(), message["child"].encode())
+        if message["column"] != SAME and message["on_absent"] != "later":
+            return
+        parent = message["parent"].encode()
+        key = b"S|%s\0%s|%s" % (parent, message["child"].encode(), message["row"]["facet"].encode())
+        stored = self._state.get(key)
+        if stored is None or self._decode(stored, parent)["row"]["version"] <= message["row"]["version"]:
             self._state.put(key, raw)
 
     def _fate(self, parent: str) -> dict[str, Any]:

@@ -13,7 +13,20 @@ from typing import Any, Final, NamedTuple, cast
 from agents import counting
 from agents.counting import Alone, Count, Countings, Emit, End
 from agents.outputs import NO_VERSION, Outputs, check_of, now_ms, row_of
-from agents.parents import Check, Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
+from agents.parents import (
+    Check,
+    Continue,
+    Create,
+    Effect,
+    Forward,
+    Hold,
+    Hop,
+    Later,
+    Lookup,
+    Parents,
+    Refuse,
+    renumbered,
+)
 from mapping.document import MapDocument
 from mapping.parts import Counting
 from mapping.plan import placeholder_row
@@ -166,13 +179,16 @@ class Resolve:
                 await self._outputs.member(message)
             case End(row):
                 await self._outputs.audit("delete", row, "deleted")
-            case Forward(waiting, sf_id, relinked):
-                await self._forward(waiting, sf_id, relinked=relinked)
+            case Forward(waiting, sf_id, told):
+                await self._forward(waiting, sf_id, told)
             case Hop(waiting):
                 stand_in = self._document.placeholder(reference.split(waiting["parent"])[0])
                 assert stand_in is not None, "the map was checked"
                 need: Need = {"column": waiting["column"], "parent": stand_in.reference, "on_absent": "hold"}
                 await self._outputs.waiting(waiting["row"], [need, *waiting["left"]])
+            case Later(waiting):
+                waiting["row"]["columns"][waiting["column"]] = None
+                await self._pass_on(waiting["row"], waiting["left"])
             case Hold(row, parent, code):
                 await self._outputs.audit("hold", row, "held", code=code, detail=parent)
             case Refuse(row, parent):
@@ -190,7 +206,7 @@ class Resolve:
                 object_, vp_id = reference.split(parent)
                 await self._outputs.extract("lookup", object_, run, vp_id)
 
-    async def _forward(self, waiting: Waiting, sf_id: str | None, *, relinked: bool) -> None:
+    async def _forward(self, waiting: Waiting, sf_id: str | None, told: int) -> None:
         row = waiting["row"]
         row["columns"][waiting["column"]] = sf_id
         if sf_id is None:
@@ -198,15 +214,16 @@ class Resolve:
             await self._outputs.audit(
                 "unlink", row, None, code="PARENT_CYCLE", detail=waiting["parent"], columns=columns
             )
-        if relinked:
-            version = Version.decode(row["version"])
-            row["version"] = version._replace(resolution=version.resolution + 1).encode()
+        row["version"] = renumbered(row["version"], told, len(waiting["left"]))
         await self._pass_on(row, waiting["left"])
 
     async def _pass_on(self, row: Ready, needs: list[Need]) -> None:
-        """To the parents that are still needed, but for those that this worker knows to have landed."""
+        """To the parents that are still needed, but for those that this worker knows to have landed.
+
+        One that a row may be linked to later is asked in any case: it tells the row when its id is another one.
+        """
         left = list(needs)
-        while left and (sf_id := await self._id_of(left[0]["parent"])) is not None:
+        while left and left[0]["on_absent"] != "later" and (sf_id := await self._id_of(left[0]["parent"])) is not None:
             row["columns"][left.pop(0)["column"]] = sf_id
         await (self._outputs.waiting(row, left) if left else self._outputs.ready(row))
 

@@ -213,7 +213,7 @@ class Settlement:
             what = "adopt" if adopted else "create"
         await self._note_contact(result, row)
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
-        if back or what != "update" or row["facet"] not in state.versions:
+        if back or what != "update" or sf_id != state.sf_id or row["facet"] not in state.versions:
             await self._landed(row, after)
 
     async def _note_contact(self, result: Result, row: Row) -> None:

@@ -92,7 +92,7 @@ def _waiting(config: Settings, codec: Codec, children: int) -> Iterator[Record]:
         own = f"patient:{number}"
         row = {
             "reference": own, "object": "patient", "sobject": "Contact", "facet": "owner", "op": "upsert",
-            "version": "2026-01-01T00:00:00.000000Z/1/0/0001/000000000000", "run": "bench",
+            "version": "2026-01-01T00:00:00.000000Z/1/0/0001/000000000000000000", "run": "bench",
             "source": {"topic": "bench.vp.patient", "partition": 0, "offset": number},
             "columns": columns, "insert_only": {}, "members": [],
         }  # fmt: skip

@@ -31,6 +31,7 @@ from topics.codec import Codec
 log = logging.getLogger(__name__)
 
 MEASURE_SECONDS = 2.0
+_ANSWER_SECONDS = 6.0
 RECONNECT_SECONDS = 2.0
 CIRCLES_SECONDS = 2.0
 TELL_AGAIN_SECONDS = 60.0
@@ -147,8 +148,8 @@ class Control:
         try:
             async with open_broker(self._settings.kafka.bootstrap) as broker:
                 while True:
-                    self._lag = await asyncio.wait_for(measure(broker, self._catalogue), 3 * MEASURE_SECONDS)
-                    self._behind = await asyncio.wait_for(self._feed.behind(), 3 * MEASURE_SECONDS)
+                    self._lag = await asyncio.wait_for(measure(broker, self._catalogue), _ANSWER_SECONDS)
+                    self._behind = await asyncio.wait_for(self._feed.behind(), _ANSWER_SECONDS)
                     self._measured = True
                     await asyncio.sleep(MEASURE_SECONDS)
         finally:

@@ -52,6 +52,9 @@ _TYPES: Final[Mapping[str, frozenset[str]]] = {
     "integer": _NUMERIC,
     "boolean": frozenset({"boolean"}),
 }
+_ID_LENGTH: Final = 18
+_NO_LOOKUP: Final = frozenset({"ContentVersion"})
+"""Objects that no custom lookup can lead to (Setup offers none): a text of an id's length keeps their ids."""
 _FILLED_BY_SALESFORCE: Final = frozenset({"OwnerId", "RecordTypeId", "CurrencyIsoCode"})
 
 
@@ -258,7 +261,10 @@ def _type(name: str, column: str, form: str, field: Mapping[str, Any]) -> Iterat
 def _column(document: MapDocument, name: str, column: str, spec: Column, field: Mapping[str, Any]) -> Iterator[Finding]:
     if spec.parent is not None:
         target = document.objects[spec.parent].target
-        if field.get("type") != "reference" or target not in field.get("referenceTo", ()):
+        is_text = field.get("type") == "string" and field.get("length", 0) >= _ID_LENGTH
+        if not (target in _NO_LOOKUP and is_text) and (
+            field.get("type") != "reference" or target not in field.get("referenceTo", ())
+        ):
             hint = f"map a lookup to {target}, or correct `parent`"
             yield Finding("error", name, column, "TYPE_MISMATCH", f"{column} is no lookup to {target}", hint)
         return

@@ -179,7 +179,9 @@ class Comparison:
         wanted = f"{column.parent}:{key}"
         if wanted == reference:
             return nothing(stored)
-        return actual is not None and (actual == wanted or (column.on_absent == "placeholder" and actual == stand_in))
+        if actual is None:
+            return nothing(stored) and column.on_absent == "later"  # to link it is a write of its own
+        return actual == wanted or (column.on_absent == "placeholder" and actual == stand_in)
 
 
 def compile_comparison(document: MapDocument, object_name: str) -> Comparison:

@@ -33,7 +33,7 @@ NAME: Final = "Name"
 SAME: Final = "Id"
 """The column of a row that stands for an owner: the Salesforce id of whoever it stands for."""
 
-OnAbsent = Literal["placeholder", "hold", "reject"]
+OnAbsent = Literal["placeholder", "hold", "reject", "later"]
 
 
 class Reference(NamedTuple):
@@ -42,7 +42,8 @@ class Reference(NamedTuple):
     Attributes:
         column: Salesforce column, e.g. `AccountId`.
         parent: The parent's reference, e.g. `practice:77`; for a record without a parent possibly the placeholder's.
-        on_absent: What to do when the source doesn't have the parent. Always `hold` for a placeholder, which is a row
+        on_absent: What to do when the source doesn't have the parent; `later`: the row waits in no case, and is linked when
+            the parent has landed. Always `hold` for a placeholder, which is a row
             of our own making and never in the source.
     """
 

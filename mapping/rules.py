@@ -104,7 +104,7 @@ class Column(_Rule):
     default: StrictStr | None = Field(default=None, min_length=1)
     values: dict[str, Scalar] | None = Field(default=None, min_length=1)
     otherwise: StrictStr | StrictBool = "reject"
-    on_absent: Literal["placeholder", "hold", "reject"] = "hold"
+    on_absent: Literal["placeholder", "hold", "reject", "later"] = "hold"
     on_none: Literal["blank", "placeholder", "reject"] = "blank"
     primary_role: StrictStr | None = None
     where_allowed: StrictBool = False

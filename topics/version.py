@@ -8,11 +8,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-LENGTH = len("2026-01-02T03:04:05.000000Z/1/0/0001/000000000000")
+LENGTH = len("2026-01-02T03:04:05.000000Z/1/0/0001/000000000000000000")
 LAST = 9999
 """Highest map sequence that fits the format."""
-LAST_RESOLUTION = 10**12 - 1
+LAST_RESOLUTION = 10**18 - 1
 """Highest resolution number that fits the format."""
+TELLINGS = 100
+"""A parent's answer can be another one so often. A row's parents are asked one after the other, and each has two digits of the resolution, the last one the
+lowest: no two of their answers make the same number."""
+STEP = TELLINGS**4
+"""Of the resolution of a row that others count in: below it is room for the answers of four parents."""
 
 
 class VersionError(ValueError):
@@ -39,7 +44,7 @@ class Version(NamedTuple):
     resolution: int = 0
 
     def encode(self) -> str:
-        """The version as 49 ASCII characters, e.g. `2026-01-02T03:04:05.000000Z/1/0/0001/000000000000`.
+        """The version as 55 ASCII characters, e.g. `2026-01-02T03:04:05.000000Z/1/0/0001/000000000000000000`.
 
         Raises:
             VersionError: No time zone, or a number outside its range.
@@ -49,7 +54,7 @@ class Version(NamedTuple):
         if not (0 <= self.sequence <= LAST and 0 <= self.resolution <= LAST_RESOLUTION):
             raise VersionError(f"A version's sequence goes from 0 to {LAST}, its resolution to {LAST_RESOLUTION}.")
         modified = self.modified.astimezone(UTC).isoformat(timespec="microseconds")[:26]
-        return f"{modified}Z/{self.closed:d}/{self.deleted:d}/{self.sequence:04d}/{self.resolution:012d}"
+        return f"{modified}Z/{self.closed:d}/{self.deleted:d}/{self.sequence:04d}/{self.resolution:018d}"
 
     @classmethod
     def decode(cls, text: str) -> Version:
@@ -60,7 +65,7 @@ class Version(NamedTuple):
         """
         try:
             modified = datetime.fromisoformat(text[:27])
-            found = cls(modified, text[28] == "1", text[30] == "1", int(text[32:36]), int(text[37:49]))
+            found = cls(modified, text[28] == "1", text[30] == "1", int(text[32:36]), int(text[37:55]))
         except (ValueError, IndexError):
             raise VersionError("Not an encoded version.") from None
         if len(text) != LENGTH or found.encode() != text:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from agents import parents as module
-from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents
+from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Later, Lookup, Parents
 from tests.agents.rows import CODEC, version, waiting
 from topics.messages import Waiting
 
@@ -162,7 +162,7 @@ def test_a_forwarded_child_is_the_one_that_came_with_its_parents_id(bench: Bench
     )
     bench.waiting(child)
     (forward,) = bench.landed("001X")
-    assert forward == Forward(child, "001X", relinked=False)
+    assert forward == Forward(child, "001X", told=0)
 
 
 def test_other_parents_children_stay(bench: Bench) -> None:
@@ -287,7 +287,7 @@ def test_a_placed_child_is_relinked_when_its_parent_appears(bench: Bench) -> Non
     child = waiting("patient:1", PARENT, on_absent="placeholder")
     bench.waiting(child)
     assert bench.absent() == [Hop(child)]
-    assert bench.landed("001A") == [Forward(child, "001A", relinked=True)]
+    assert bench.landed("001A") == [Forward(child, "001A", told=1)]
     assert bench.children() == []
 
 
@@ -296,7 +296,7 @@ def test_a_child_that_was_not_placed_is_not_relinked(bench: Bench) -> None:
     bench.waiting(waiting("patient:1", PARENT, on_absent="hold"))
     (forward,) = bench.landed()
     assert isinstance(forward, Forward)
-    assert not forward.relinked
+    assert not forward.told
 
 
 def test_a_newer_version_of_a_placed_child_is_placed_too_and_the_older_one_is_not_relinked(bench: Bench) -> None:
@@ -306,7 +306,7 @@ def test_a_newer_version_of_a_placed_child_is_placed_too_and_the_older_one_is_no
     (forward,) = bench.landed()
     assert isinstance(forward, Forward)
     assert forward.waiting["row"]["version"] == version(2)
-    assert forward.relinked
+    assert forward.told
 
 
 @pytest.mark.parametrize("fate", ["rejected", "gone"])
@@ -316,7 +316,7 @@ def test_a_placed_child_stays_placed_when_its_parent_appears_but_does_not_land(b
     assert getattr(bench, fate)() == []
     (forward,) = bench.landed(epoch=2)
     assert isinstance(forward, Forward)
-    assert forward.relinked
+    assert forward.told
 
 
 def test_a_placeholder_is_made_for_the_first_who_waits_for_it_and_only_once(bench: Bench) -> None:
@@ -446,10 +446,10 @@ def test_a_child_goes_on_without_a_parent_that_waits_for_it_and_is_linked_when_t
         bench.waiting(waiting(f"practice:{number}", PARENT))
     (on,) = bench.parents.unlink(PARENT, "practice:1")
     assert isinstance(on, Forward)
-    assert (on.waiting["child"], on.sf_id, on.relinked) == ("practice:1", None, False)
+    assert (on.waiting["child"], on.sf_id, on.told) == ("practice:1", None, 0)
     assert list(bench.parents.unlink(PARENT, "practice:1")) == [], "once is enough"
-    landed = sorted((one.waiting["child"], one.relinked) for one in bench.landed() if isinstance(one, Forward))
-    assert landed == [("practice:1", True), ("practice:11", False)]
+    landed = sorted((one.waiting["child"], one.told) for one in bench.landed() if isinstance(one, Forward))
+    assert landed == [("practice:1", 1), ("practice:11", 0)]
     assert list(bench.parents.unlink(PARENT, "practice:1")) == []
 
 
@@ -460,7 +460,29 @@ def test_who_stands_for_a_parent_is_told_again_when_that_has_another_id(bench: B
     assert bench.landed("005A") == []
     (again,) = bench.landed("005B")
     assert isinstance(again, Forward)
-    assert (again.sf_id, again.relinked) == ("005B", True)
+    assert (again.sf_id, again.told) == ("005B", 2)
+    bench.gone()
+    (third,) = bench.landed("005C", epoch=2)
+    assert isinstance(third, Forward)
+    assert (third.sf_id, third.told) == ("005C", 3), "each answer has a number of its own"
+
+
+def test_a_child_that_may_be_linked_later_goes_on_at_once_and_is_never_looked_up_or_held(bench: Bench) -> None:
+    child = waiting("lab_result:1", PARENT, on_absent="later")
+    assert bench.waiting(child) == [Later(child)]
+    bench.opened()
+    assert bench.overdue(1000) == []
+    assert bench.rejected() == []
+    assert bench.landed("068A") == [Forward(child, "068A", told=1)]
+    assert bench.landed("068B", epoch=2) == [Forward(child, "068B", told=2)]
+
+
+def test_a_child_that_is_linked_later_is_linked_at_once_when_its_parent_is_there(bench: Bench) -> None:
+    bench.landed("068A")
+    child = waiting("lab_result:1", PARENT, 2, on_absent="later")
+    assert bench.waiting(child) == [Forward(child, "068A", told=0)]
+    assert codes(bench.waiting(waiting("lab_result:1", PARENT, 1, on_absent="later"))) == ["Forward"]
+    assert bench.landed("068B", epoch=2) == [Forward(child, "068B", told=2)], "the newer version is told again"
 
 
 def test_what_counts_in_a_row_that_has_not_come_is_held_as_a_child_is(bench: Bench) -> None:

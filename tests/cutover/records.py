@@ -15,7 +15,7 @@ codec = Codec()
 
 def version(number: int, resolution: int = 0) -> str:
     """Versions that differ by their second; the extract's have no map sequence, the operations' have one."""
-    return f"2026-01-02T03:04:{number:02d}.000000Z/1/0/0000/{resolution:012d}"
+    return f"2026-01-02T03:04:{number:02d}.000000Z/1/0/0000/{resolution:018d}"
 
 
 def mapped(number: int, resolution: int = 0) -> str:

@@ -11,25 +11,30 @@ import pytest
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.maps import write_map
+from tests.pipeline.papers import held, paper
 from tests.pipeline.pipeline import Pipeline
+from tests.transport.waiting import eventually
 from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
 Row = dict[str, Any]
-OBJECTS = ("practice", "patient", "lab_result", "imaging_record")
+OBJECTS = ("practice", "patient", "user", "document", "lab_result", "imaging_record")
 
 
 @pytest.fixture(scope="module")
 async def examined(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice whose patients were examined; everything runs."""
     directory = tmp_path_factory.mktemp("examined")
-    resources = "practices,patients,lab-results,imaging-records"
+    resources = "practices,patients,users,documents,lab-results,imaging-records"
     with SandboxProcess.start(patients=30, practices=3, clean=True, org_rows=10, resources=resources) as sandbox:
         settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS))}
         pipeline = Pipeline(kafka.bootstrap, f"examined.{uuid4().hex[:6]}.", sandbox, directory, **settings)
         try:
-            await pipeline.begin(fallback=False)
+            # Images of a hundred megabytes; results that name one of them are never linked, and wait for nothing.
+            large = [one["id"] for one in pipeline.practice.dump()["documents"] if int(one["size"] or 0) > 10**6]
+            pipeline.practice.delete("document", *large)
+            await pipeline.begin()
             for stage in STAGES:
                 pipeline.start(stage)
             await pipeline.start_control()
@@ -92,3 +97,28 @@ async def test_a_value_too_long_to_be_stored_whole_is_rejected_and_not_cut(exami
     assert "999" not in reject["message"]
     examined.practice.delete("lab_result", "840002")
     await examined.equal()
+
+
+async def test_a_result_does_not_wait_for_its_file_and_is_linked_when_that_is_there(examined: Pipeline) -> None:
+    examined.practice.put("patient", {"id": "840005", "last_name": "Filed", "practice_id": "1"})
+    examined.practice.put("lab_result", result("840005", "840005", document_id="840005"))
+    await examined.equal()
+    assert not examined.org.rows("Lab_Result__c")["lab_result:840005"].get("File__c")
+    examined.practice.put("document", paper("840005", "840005"))
+    first = await linked(examined)
+    # A new content is another ContentVersion.
+    examined.practice.put("document", {"id": "840005", "size": 45_000})
+    assert await linked(examined, unlike=first) != first
+    await examined.conserved()
+
+
+async def linked(pipeline: Pipeline, unlike: str = "") -> str:
+    """Waits until the result has the id of its document's newest version."""
+
+    async def look() -> str:
+        newest: str = held(pipeline).newest.get("document:840005", {}).get("Id", "")
+        assert newest not in {"", unlike}
+        assert pipeline.org.rows("Lab_Result__c")["lab_result:840005"].get("File__c") == newest
+        return newest
+
+    return await eventually(look)

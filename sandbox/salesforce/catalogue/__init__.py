@@ -54,6 +54,7 @@ def custom_objects() -> dict[str, tuple[Spec, ...]]:
             ("Collected_At__c", "DateTime", {}),
             ("Reported_At__c", "DateTime", {}),
             ("Document_Id__c", "Text", {"length": 80}),
+            ("File__c", "Text", {"length": 18}),
             *OURS,
         ),
         "Imaging_Record__c": (
@@ -65,6 +66,7 @@ def custom_objects() -> dict[str, tuple[Spec, ...]]:
             ("Taken_At__c", "DateTime", {}),
             ("Report__c", "LongTextArea", {"length": 32000}),
             ("Document_Id__c", "Text", {"length": 80}),
+            ("File__c", "Text", {"length": 18}),
             *OURS,
         ),
     }
