@@ -328,15 +328,15 @@ def _contact_step(
 
 
 async def described(salesforce: Salesforce, document: MapDocument) -> dict[str, dict[str, Any]]:
-    """The org's describes of all that the map writes, by Salesforce object; roles that are hidden from us are missing.
+    """The org's describes of all that the map writes, by Salesforce object; those that the org has not, or hides from us, are missing (`mapping.check`).
 
     Raises:
-        connectors.errors.ConnectorError: the org can't be asked, or has not all of the map's targets.
+        connectors.errors.ConnectorError: the org can't be asked.
     """
     names = sorted({rule.target for rule in document.rows.values()})
+    found: dict[str, dict[str, Any]] = {}
     # One after the other: where the first is refused none of the others is left in the middle of connecting.
-    found = {name: await salesforce.describe(name) for name in names}
-    for name in document.roles:
+    for name in (*names, *document.roles):
         with contextlib.suppress(NotFound):
             found[name] = await salesforce.describe(name)
     return found

@@ -8,8 +8,10 @@ from agents.departure import COMPANY, Departure
 from agents.lane import Lane
 from tests.agents.test_lane import alone, offer
 
-NOW = int((datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds())
-"""Number of a version that was made just now, see `tests.agents.rows`."""
+
+def just_now() -> int:
+    """Number of a version that was made just now, see `tests.agents.rows`."""
+    return int((datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds())
 
 
 def lanes(count: int = 1) -> list[Lane]:
@@ -19,9 +21,9 @@ def lanes(count: int = 1) -> list[Lane]:
     return made
 
 
-def join(lane: Lane, *numbers: int, of: int = NOW) -> None:
+def join(lane: Lane, *numbers: int, of: int | None = None) -> None:
     for number in numbers:
-        offer(lane, alone(f"patient:{number}", of)[0])
+        offer(lane, alone(f"patient:{number}", just_now() if of is None else of)[0])
 
 
 def test_a_batch_is_due_when_it_is_full_or_nothing_flies_and_its_eldest_has_waited() -> None:

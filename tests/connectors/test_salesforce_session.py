@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from agents.apps import described
 from connectors.errors import BadCredentials, NotFound, QuotaExhausted, RequestRefused, ServerFault, Untrusted
 from connectors.salesforce import Collections, Salesforce, soql
 from mapping.check import check_map, insert_only_columns
@@ -18,11 +19,13 @@ async def test_a_describe_has_the_orgs_fields(org: Salesforce):
 
 
 async def test_the_default_map_fits_the_sandbox(org: Salesforce):
-    names = ("Account", "Contact", "Event", "Opportunity", "OpportunityContactRole")
-    describes = {name: await org.describe(name) for name in names}
+    describes = await described(org, default_map())
     assert [finding for finding in check_map(default_map(), describes) if finding.severity != "info"] == []
     insert_only = insert_only_columns(default_map(), describes)
-    assert {name: columns for name, columns in insert_only.items() if columns} == {"invoice": {"ContactId"}}
+    assert {name: columns for name, columns in insert_only.items() if columns} == {
+        "invoice": {"ContactId"},
+        "document": {"FirstPublishLocationId", "PathOnClient"},
+    }
 
 
 async def test_calls_and_limits_are_counted(org: Salesforce):
