@@ -43,6 +43,7 @@ _TEXTUAL: Final = frozenset(
 _NUMERIC: Final = frozenset({"int", "long", "double", "currency", "percent"})
 _TYPES: Final[Mapping[str, frozenset[str]]] = {
     "text": _TEXTUAL,
+    "html": _TEXTUAL,
     "email": frozenset({"email", "string", "textarea"}),
     "date": frozenset({"date"}),
     "day": frozenset({"date"}),
@@ -298,7 +299,12 @@ def _given(document: MapDocument, spec: Column) -> list[object] | None:
 
 def _length(name: str, column: str, spec: Column, field: Mapping[str, Any]) -> Iterator[Finding]:
     length = field.get("length") or 0
-    if length <= 0 or spec.as_ not in {"text", "email"} or field.get("type") not in _TEXTUAL or spec.kind == "run":
+    if (
+        length <= 0
+        or spec.as_ not in {"text", "html", "email"}
+        or field.get("type") not in _TEXTUAL
+        or spec.kind == "run"
+    ):
         return
     if spec.max is None and not (spec.as_ == "email" and length >= 80):
         hint = f"say `max: {length}` in the map, so that longer values are reported before they are sent"
@@ -347,6 +353,7 @@ def _required_by_org(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[s
 def _unused(name: str, rule: ObjectRule) -> Iterator[Finding]:
     columns = rule.columns.values()
     used = {field for spec in columns for field in (*spec.source_fields, spec.plus_minutes, spec.else_from)}
+    used |= {spec.default_by.from_ for spec in columns if spec.default_by is not None}
     for field in SOURCE_FIELDS[rule.resource]:
         if field not in used:
             message = f"the source field {field} goes nowhere"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mapping.rules import PartOf
-from mapping.transforms import Value
+from mapping.text_steps import Value
 
 __all__ = ["Candidate", "Choice"]
 

@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from mapping.compared_choice import Counted, Rank, counted_value, rank
+from mapping.compared_texts import NamedTest, Test, like_entries, like_html, like_named, like_text
 from mapping.compared_times import day, day_of, instant, named
-from mapping.compared_values import GLUE, amount, answer, entries, looks_like_email, nothing, number_of, tidy
+from mapping.compared_values import GLUE, amount, answer, looks_like_email, nothing, number_of, tidy
 from mapping.rules import Column, MapDocument
 
 __all__ = ["Comparison", "Counted", "Mismatch", "compile_comparison"]
@@ -39,7 +40,6 @@ class Mismatch(NamedTuple):
     rule: str
 
 
-_Test = Callable[[str | None, Any], bool]
 _YES: Final = ("true", "yes", "y", "1", "x", "on")
 _NO: Final = ("false", "no", "n", "0", "off")
 
@@ -59,8 +59,9 @@ class Comparison:
         self._deleted_column = rule.deleted_column
         self._fixed: list[tuple[str, str | bool, str]] = []
         self._runs: list[str] = []
-        self._tests: list[tuple[str, str, tuple[str, ...], bool, _Test, str]] = []
+        self._tests: list[tuple[str, str, tuple[str, ...], bool, Test, str]] = []
         self._spans: list[tuple[str, Column]] = []
+        self._named: list[tuple[str, NamedTest]] = []
         self._parents: list[tuple[str, Column, str | None]] = []
         self._owners: list[tuple[str, Column, str | None]] = []
         self._made: list[tuple[str, Column, Column]] = []
@@ -87,6 +88,8 @@ class Comparison:
                 self._fixed.append((name, column.constant, "constant"))
             elif column.plus_minutes is not None:
                 self._spans.append((name, column))
+            elif column.default_by is not None:
+                self._named.append((name, like_named(column, column.default_by)))
             else:
                 self._tests.append(_declared(name, column, self._zone))
         deleted = () if self._deleted_column is None else (self._deleted_column,)
@@ -135,6 +138,7 @@ class Comparison:
             start, minutes, other = (tidy(fields.get(each or "")) for each in _span(column))
             if not _ends(column, self._zone, (start, minutes, other), row.get(name)):
                 found.append(Mismatch(name, "plus_minutes"))
+        found.extend(Mismatch(name, "default_by") for name, right in self._named if not right(fields, row.get(name)))
         found.extend(self._miscounted(fields, custom, counted, row))
         for name, column, stand_in in self._owners:
             if not _owns(fields, column, stand_in, row.get(name), owner_of):
@@ -208,7 +212,7 @@ def _owns(
     return not nothing(stored) and bool(stored == decided)
 
 
-def _declared(name: str, column: Column, zone: ZoneInfo | None) -> tuple[str, str, tuple[str, ...], bool, _Test, str]:
+def _declared(name: str, column: Column, zone: ZoneInfo | None) -> tuple[str, str, tuple[str, ...], bool, Test, str]:
     """(column, rule, sources, from the custom fields?, test, what is between several sources)."""
     if column.answer is not None:
         _, label, sources, is_custom, test, glue = _declared(name, column.model_copy(update={"answer": None}), zone)
@@ -218,7 +222,7 @@ def _declared(name: str, column: Column, zone: ZoneInfo | None) -> tuple[str, st
     if column.values is not None:
         label, test = "values", _like_values(column)
     elif column.each is not None:
-        label, test = "each", _like_entries(column)
+        label, test = "each", like_entries(column)
     elif column.as_ == "day":
         label, test = "day", _like_day(column, zone)
     else:
@@ -236,21 +240,7 @@ def _declared(name: str, column: Column, zone: ZoneInfo | None) -> tuple[str, st
     return name, label, sources, is_custom, there_and_right, glue
 
 
-def _like_text(column: Column) -> _Test:
-    def test(source: str | None, stored: Any) -> bool:
-        wanted = source or column.default
-        if wanted is None:
-            return nothing(stored)
-        if not isinstance(stored, str):
-            return False
-        if column.max is not None and len(wanted) > column.max:
-            return column.too_long == "truncate" and stored.strip() == wanted[0 : column.max].strip()
-        return stored == wanted
-
-    return test
-
-
-def _like_email(column: Column) -> _Test:
+def _like_email(column: Column) -> Test:
     longest = 80 if column.max is None else column.max
 
     def test(source: str | None, stored: Any) -> bool:
@@ -267,7 +257,7 @@ def _like_email(column: Column) -> _Test:
     return test
 
 
-def _like_number(column: Column) -> _Test:
+def _like_number(column: Column) -> Test:
     whole = column.as_ == "integer"
 
     def test(source: str | None, stored: Any) -> bool:
@@ -287,7 +277,7 @@ def _like_number(column: Column) -> _Test:
     return test
 
 
-def _like_money(column: Column) -> _Test:
+def _like_money(column: Column) -> Test:
     def test(source: str | None, stored: Any) -> bool:
         if source is None:
             return nothing(stored)
@@ -301,22 +291,7 @@ def _like_money(column: Column) -> _Test:
     return test
 
 
-def _like_entries(column: Column) -> _Test:
-    as_text = _like_text(column)
-
-    def test(source: str | None, stored: Any) -> bool:
-        if source is None:
-            return as_text(None, stored)
-        wanted = entries(column, source)
-        if wanted is None:
-            blank = column.on_invalid == "blank"
-            return blank and as_text(None, stored)
-        return as_text(tidy(wanted) or None, stored)
-
-    return test
-
-
-def _like_answer(column: Column, of_text: _Test) -> _Test:
+def _like_answer(column: Column, of_text: Test) -> Test:
     def test(source: str | None, stored: Any) -> bool:
         said = answer(column, source) if source is not None else ""
         if said is None and column.on_invalid != "blank":
@@ -372,7 +347,7 @@ def _comes_first(
     return test(tidy(own[is_custom].get(sources[0])) or None, stored)
 
 
-def _like_boolean(column: Column) -> _Test:
+def _like_boolean(column: Column) -> Test:
     def test(source: str | None, stored: Any) -> bool:
         answer = "" if source is None else source.lower()
         if answer in _YES:
@@ -383,7 +358,7 @@ def _like_boolean(column: Column) -> _Test:
     return test
 
 
-def _like_date(column: Column) -> _Test:
+def _like_date(column: Column) -> Test:
     def test(source: str | None, stored: Any) -> bool:
         if source is None or source == "0001-01-01":
             return nothing(stored)
@@ -395,7 +370,7 @@ def _like_date(column: Column) -> _Test:
     return test
 
 
-def _like_day(column: Column, zone: ZoneInfo | None) -> _Test:
+def _like_day(column: Column, zone: ZoneInfo | None) -> Test:
     def test(source: str | None, stored: Any) -> bool:
         wanted = None if source is None else day_of(source, zone)
         if source is None or (wanted is None and source.startswith("0001-01-01")) or source == "0001-01-01":
@@ -407,7 +382,7 @@ def _like_day(column: Column, zone: ZoneInfo | None) -> _Test:
     return test
 
 
-def _checkbox(test: _Test) -> _Test:
+def _checkbox(test: Test) -> Test:
     """A checkbox knows no null: false stands for it."""
 
     def of_checkbox(source: str | None, stored: Any) -> bool:
@@ -449,7 +424,7 @@ def _ends(column: Column, zone: ZoneInfo | None, given: tuple[str, str, str], st
     return column.on_invalid == "blank" and nothing(stored)
 
 
-def _like_datetime(column: Column, zone: ZoneInfo | None) -> _Test:
+def _like_datetime(column: Column, zone: ZoneInfo | None) -> Test:
     def test(source: str | None, stored: Any) -> bool:
         wanted = None if source is None else named(source, zone)
         if source is None or (wanted is None and source.startswith("0001-01-01")):
@@ -461,7 +436,7 @@ def _like_datetime(column: Column, zone: ZoneInfo | None) -> _Test:
     return test
 
 
-def _like_values(column: Column) -> _Test:
+def _like_values(column: Column) -> Test:
     pairs = [(key.casefold().split(), value) for key, value in (column.values or {}).items()]
 
     def test(source: str | None, stored: Any) -> bool:
@@ -483,8 +458,9 @@ def _like_values(column: Column) -> _Test:
     return test
 
 
-_TESTS: Final[dict[str, Callable[[Column], _Test]]] = {
-    "text": _like_text,
+_TESTS: Final[dict[str, Callable[[Column], Test]]] = {
+    "text": like_text,
+    "html": like_html,
     "email": _like_email,
     "date": _like_date,
     "number": _like_number,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mapping.choosing import Candidate, Choice
 from mapping.rules import MapDocument
-from mapping.transforms import Value
+from mapping.text_steps import Value
 
 __all__ = ["Counted", "Counting"]
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from mapping.rules import Column, MapDocument, SameAs, Skip
 from mapping.source_fields import SOURCE_FIELDS
-from mapping.transforms import Note, Value, compile_step
+from mapping.text_steps import Note, Value
+from mapping.transforms import compile_step
 
 __all__ = [
     "EMAIL",

@@ -9,7 +9,7 @@ from typing import Final
 
 from mapping.map_errors import Mistake
 from mapping.near import near
-from mapping.rules import FILE, OPTIONS, PATH, Column, ObjectRule, Placeholder, Skip
+from mapping.rules import FILE, OPTIONS, PATH, Column, DefaultBy, ObjectRule, Placeholder, Skip
 from mapping.source_fields import SOURCE_FIELDS
 from mapping.special_objects import records_of, special_object
 from mapping.yaml_lines import Path
@@ -249,6 +249,10 @@ def _options(path: Path, rule: ObjectRule, column: Column) -> Iterator[Mistake]:
     if column.plus_minutes is not None and fields is not None and column.plus_minutes not in fields:
         place = (*path, "plus_minutes")
         yield place, f"`{rule.resource}` has no field `{column.plus_minutes}`", near(column.plus_minutes, fields)
+    if column.default_by is not None and rule.part_of is not None:
+        yield (*path, "default_by"), "`default_by` means nothing for what counts in another row", "say `default`"
+    if column.default_by is not None and fields is not None and (named := column.default_by.from_) not in fields:
+        yield (*path, "default_by"), f"`{rule.resource}` has no field `{named}`", near(named, fields)
     for field in (column.each,) if isinstance(column.each, str) else column.each or ():
         if not field.isidentifier():
             yield (*path, "each"), f"`{field}` can't be a field's name", "name fields of the list's entries"
@@ -328,10 +332,9 @@ def _value(path: Path, column: Column, given: Collection[str]) -> Iterator[Mista
         hint = "say `as: datetime`, or remove it"
         yield (*path, "plus_minutes"), "only a time can be so many minutes later", hint
     of_json = column.each is not None or column.answer is not None
-    if "on_invalid" in given and column.as_ == "text" and column.values is None and not of_json:
+    if "on_invalid" in given and column.as_ in {"text", "html"} and column.values is None and not of_json:
         yield (*path, "on_invalid"), "`on_invalid` means nothing for text", "remove it, or say `as: email`, `date`, …"
-    if column.default is not None:
-        yield from _default(path, column, column.default)
+    yield from _defaults(path, column)
 
 
 def _value_map(path: Path, values: Mapping[str, object], given: Collection[str]) -> Iterator[Mistake]:
@@ -346,13 +349,39 @@ def _value_map(path: Path, values: Mapping[str, object], given: Collection[str])
         yield (*path, option), f"`{option}` means nothing beside `values`", hint
 
 
+def _defaults(path: Path, column: Column) -> Iterator[Mistake]:
+    if column.default is not None:
+        yield from _default(path, column, column.default)
+    if column.default_by is not None:
+        yield from _default_by(path, column, column.default_by)
+
+
 def _default(path: Path, column: Column, default: str) -> Iterator[Mistake]:
     if column.required:
         yield (*path, "required"), "`required` can't fail beside `default`", "keep one of the two"
-    if column.as_ not in {"text", "email"}:
+    if column.as_ not in {"text", "html", "email"}:
         yield (*path, "default"), f"`default` isn't possible for a {column.as_}", "remove it"
     if column.max is not None and len(default) > column.max:
         yield (*path, "default"), "`default` is longer than `max`", "shorten it"
+
+
+def _default_by(path: Path, column: Column, by: DefaultBy) -> Iterator[Mistake]:
+    place = (*path, "default_by")
+    if column.required:
+        yield (*path, "required"), "`required` can't fail beside `default_by`", "keep one of the two"
+    if column.as_ not in {"text", "html"} or column.values is not None or column.each is not None or column.answer:
+        yield place, "`default_by` is for texts only", "remove it, or say `default`"
+    seen: dict[str, str] = {}
+    for key, text in by.values.items():
+        other = seen.setdefault(" ".join(key.split()).casefold(), key)
+        if other is not key:
+            yield (
+                place,
+                f"`{key}` is the same value as `{other}`",
+                "keep one; upper and lower case and blanks don't count",
+            )
+        if column.max is not None and len(text) > column.max:
+            yield place, f"the text for `{key}` is longer than `max`", "shorten it"
 
 
 def _placeholder(

@@ -20,6 +20,7 @@ __all__ = [
     "PATH",
     "PLACE",
     "Column",
+    "DefaultBy",
     "MapDocument",
     "ObjectRule",
     "Over",
@@ -44,12 +45,12 @@ MOST_BYTES: Final = 2 * 1024**3
 """Largest content of a ContentVersion (REST API Developer Guide v66, "Insert or Update Blob Data")."""
 
 Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest", "first"]
-Form = Literal["text", "email", "date", "day", "datetime", "number", "money", "integer", "boolean"]
+Form = Literal["text", "html", "email", "date", "day", "datetime", "number", "money", "integer", "boolean"]
 ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
-    "from": _TEXT | {"plus_minutes", "else_from", "each", "answer", "with", "where_allowed"},
+    "from": _TEXT | {"plus_minutes", "else_from", "each", "answer", "with", "where_allowed", "default_by"},
     "custom": _TEXT,
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
@@ -68,6 +69,18 @@ _PART_FIELD: Final = r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"
 
 class _Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class DefaultBy(_Rule):
+    """The text of a column without a value, by what another field of the record says.
+
+    Attributes:
+        from_: The other field.
+        values: What it says -> the text; upper and lower case and blanks don't count. Of anything else the column's `default` is meant.
+    """
+
+    from_: StrictStr = Field(alias="from", min_length=1)
+    values: dict[str, Annotated[StrictStr, Field(min_length=1)]] = Field(min_length=1)
 
 
 class Column(_Rule):
@@ -102,6 +115,7 @@ class Column(_Rule):
     answer: StrictStr | tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
     required: StrictBool = False
     default: StrictStr | None = Field(default=None, min_length=1)
+    default_by: DefaultBy | None = None
     values: dict[str, Scalar] | None = Field(default=None, min_length=1)
     otherwise: StrictStr | StrictBool = "reject"
     on_absent: Literal["placeholder", "hold", "reject", "later"] = "hold"

@@ -9,37 +9,32 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from mapping.answers import Answers
-from mapping.entries import Entries
 from mapping.local_time import to_utc
 from mapping.rules import Column
+from mapping.text_steps import (
+    SEPARATORS,
+    Note,
+    Step,
+    Value,
+    cleaned,
+    defaulted,
+    defaulted_by,
+    of_html,
+    of_list,
+    of_several,
+    of_text,
+    refusing,
+    required,
+)
 
-__all__ = ["Note", "Step", "Value", "compile_step"]
+__all__ = ["compile_step"]
 
-Value = None | bool | int | float | str
-
-
-class Note(NamedTuple):
-    """Something said about one column of one record; never a value.
-
-    Attributes:
-        column: Salesforce column.
-        code: E.g. `TEXT_TRUNCATED`.
-        refused: True when the record can't be loaded because of it, false when it was repaired.
-    """
-
-    column: str
-    code: str
-    refused: bool
-
-
-Step = Callable[[Mapping[str, str | None], list[Note]], Value]
 _Check = Callable[[str, list[Note]], Value]
 
-_UNSTORABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # Salesforce's documented characters for an e-mail address; it checks no more than this form.
 _EMAIL: Final = re.compile(r"[A-Za-z0-9!#$%&'*/=?^_+\-`{|}~]+(?:\.[A-Za-z0-9!#$%&'*/=?^_+\-`{|}~]+)*"
                            r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z]")  # fmt: skip
@@ -59,8 +54,6 @@ _BOOLEANS: Final = {
     **dict.fromkeys(("true", "yes", "y", "1", "x", "on"), True),
     **dict.fromkeys(("false", "no", "n", "0", "off"), False),
 }
-_SEPARATORS: Final = {"newline": "\n", "space": " ", "comma": ", "}
-_NO_LIMIT: Final = 1 << 60
 _FIRST_DAY: Final = date(1700, 1, 1)  # Salesforce stores dates from 1700 to 4000
 _LAST_DAY: Final = date(4000, 12, 31)
 _NO_DATE: Final = "0001-01-01"
@@ -81,13 +74,15 @@ def compile_step(name: str, column: Column, zone: ZoneInfo | None = None) -> Ste
     if column.answer is not None:
         return _answered(name, column, zone)
     if column.kind == "join":
-        step = _join(name, column)
+        step = of_several(name, column)
     elif column.values is not None:
         step = _checked(name, column, _value_map(name, column))
     elif column.each is not None:
-        step = _entries(name, column)
+        step = of_list(name, column)
     elif column.as_ == "text":
-        step = _text(name, column)
+        step = of_text(name, column)
+    elif column.as_ == "html":
+        step = of_html(name, column)
     elif column.as_ == "day":
         step = _checked(name, column, _day(name, column, zone))
     elif column.as_ == "datetime":
@@ -99,9 +94,11 @@ def compile_step(name: str, column: Column, zone: ZoneInfo | None = None) -> Ste
     else:
         step = _checked(name, column, _CHECKS[column.as_](name, column))
     if column.required:
-        return _required(name, step)
+        return required(name, step)
+    if column.default_by is not None:
+        return defaulted_by(name, step, column.default_by, column.default)
     if column.default is not None:
-        return _defaulted(name, step, column.default)
+        return defaulted(name, step, column.default)
     of_checkbox = (
         column.as_ == "boolean"
         if column.values is None
@@ -110,94 +107,11 @@ def compile_step(name: str, column: Column, zone: ZoneInfo | None = None) -> Ste
     return _no_is_false(step) if of_checkbox else step
 
 
-def _cleaned(text: str, column: str, notes: list[Note]) -> str:
-    """Line ends as LF, what Salesforce can't store dropped and noted."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    stripped, count = _UNSTORABLE.subn("", text)
-    if count:
-        notes.append(Note(column, "CONTROL_CHARACTERS_DROPPED", refused=False))
-    return stripped
-
-
-def _text(name: str, column: Column) -> Step:
-    source = column.custom or column.from_ or ""
-    limit = column.max or _NO_LIMIT
-    cut = column.too_long == "truncate"
-
-    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
-        text = fields.get(source)
-        if not text:
-            return None
-        if not text.isprintable():
-            text = _cleaned(text, name, notes)
-        text = text.strip()
-        if len(text) > limit:
-            return _shortened(text, limit, name, notes, cut=cut)
-        return text or None
-
-    return step
-
-
-def _shortened(text: str, limit: int, name: str, notes: list[Note], *, cut: bool) -> str | None:
-    if cut:
-        notes.append(Note(name, "TEXT_TRUNCATED", refused=False))
-        return text[:limit].rstrip() or None
-    notes.append(Note(name, "TEXT_TOO_LONG", refused=True))
-    return None
-
-
-def _join(name: str, column: Column) -> Step:
-    sources = column.join or ()
-    separator = _SEPARATORS[column.with_]
-    limit = column.max or _NO_LIMIT
-    cut = column.too_long == "truncate"
-
-    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
-        parts = []
-        for source in sources:
-            text = fields.get(source)
-            if text:
-                if not text.isprintable():
-                    text = _cleaned(text, name, notes)
-                text = text.strip()
-                if text:
-                    parts.append(text)
-        if not parts:
-            return None
-        joined = separator.join(parts)
-        return joined if len(joined) <= limit else _shortened(joined, limit, name, notes, cut=cut)
-
-    return step
-
-
-def _entries(name: str, column: Column) -> Step:
-    """The entries of a list as one text."""
-    source = column.from_ or ""
-    entries = Entries(column, _SEPARATORS[column.with_])
-    refusal = _refusal(name, column, "INVALID_LIST")
-    limit = column.max or _NO_LIMIT
-    cut = column.too_long == "truncate"
-
-    def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
-        given = fields.get(source)
-        if not given or not given.strip():
-            return None
-        text = entries.text(given)
-        if text is None:
-            notes.append(refusal)
-            return None
-        text = _cleaned(text, name, notes).strip()
-        return (text or None) if len(text) <= limit else _shortened(text, limit, name, notes, cut=cut)
-
-    return step
-
-
 def _answered(name: str, column: Column, zone: ZoneInfo | None) -> Step:
     """What another step makes of the answer to a question."""
     source = column.from_ or ""
-    answers = Answers(column.answer or "", _SEPARATORS[column.with_])
-    refusal = _refusal(name, column, "INVALID_FORM")
+    answers = Answers(column.answer or "", SEPARATORS[column.with_])
+    refusal = refusing(name, column, "INVALID_FORM")
     of_answer = compile_step(name, column.model_copy(update={"answer": None}), zone)
 
     def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
@@ -219,22 +133,15 @@ def _checked(name: str, column: Column, check: _Check) -> Step:
         if not text:
             return None
         if not text.isprintable():
-            text = _cleaned(text, name, notes)
+            text = cleaned(text, name, notes)
         text = text.strip()
         return check(text, notes) if text else None
 
     return step
 
 
-def _refusal(name: str, column: Column, code: str) -> Note:
-    """The note for a value that isn't what the rule wants."""
-    if column.on_invalid == "blank":
-        return Note(name, code + "_BLANKED", refused=False)
-    return Note(name, code, refused=True)
-
-
 def _email(name: str, column: Column) -> _Check:
-    refusal = _refusal(name, column, "INVALID_EMAIL")
+    refusal = refusing(name, column, "INVALID_EMAIL")
     limit = column.max or 80
     blanked = column.on_invalid == "blank" or column.too_long == "truncate"
     too_long = Note(name, "TEXT_TOO_LONG_BLANKED" if blanked else "TEXT_TOO_LONG", refused=not blanked)
@@ -254,7 +161,7 @@ def _email(name: str, column: Column) -> _Check:
 
 
 def _date(name: str, column: Column) -> _Check:
-    refusal = _refusal(name, column, "INVALID_DATE")
+    refusal = refusing(name, column, "INVALID_DATE")
 
     def check(text: str, notes: list[Note]) -> Value:
         if text == _NO_DATE:
@@ -274,7 +181,7 @@ def _date(name: str, column: Column) -> _Check:
 
 def _moment(name: str, column: Column, zone: ZoneInfo | None) -> Callable[[str, list[Note]], datetime | None]:
     """Reads an instant that Salesforce can store; None when there is none, noted unless it stands for no date at all."""
-    refusal = _refusal(name, column, "INVALID_DATETIME")
+    refusal = refusing(name, column, "INVALID_DATETIME")
 
     def read(text: str, notes: list[Note]) -> datetime | None:
         oddity: str | None = None
@@ -346,16 +253,16 @@ def _later(name: str, column: Column, zone: ZoneInfo | None) -> Step:
     """A time and so many minutes: an end from a start and a duration."""
     read = _moment(name, column, zone)
     begins, lasts, other = column.from_ or "", column.plus_minutes or "", column.else_from
-    missing = _refusal(name, column, "DURATION_MISSING")
-    invalid = _refusal(name, column, "INVALID_DURATION")
+    missing = refusing(name, column, "DURATION_MISSING")
+    invalid = refusing(name, column, "INVALID_DURATION")
 
     def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
-        text = _cleaned(fields.get(begins) or "", name, notes).strip()
+        text = cleaned(fields.get(begins) or "", name, notes).strip()
         moment = read(text, notes) if text else None
         if moment is None:
             return None
-        lasting = _cleaned(fields.get(lasts) or "", name, notes).strip()
-        if not lasting and other is not None and (ends := _cleaned(fields.get(other) or "", name, notes).strip()):
+        lasting = cleaned(fields.get(lasts) or "", name, notes).strip()
+        if not lasting and other is not None and (ends := cleaned(fields.get(other) or "", name, notes).strip()):
             moment = read(ends, notes)
             return None if moment is None else _stored(moment)
         minutes = _minutes(lasting)
@@ -372,7 +279,7 @@ def _later(name: str, column: Column, zone: ZoneInfo | None) -> Step:
 
 
 def _integer(name: str, column: Column) -> _Check:
-    refusal = _refusal(name, column, "INVALID_INTEGER")
+    refusal = refusing(name, column, "INVALID_INTEGER")
 
     def check(text: str, notes: list[Note]) -> Value:
         if _INTEGER.fullmatch(text) is None:
@@ -384,7 +291,7 @@ def _integer(name: str, column: Column) -> _Check:
 
 
 def _number(name: str, column: Column) -> _Check:
-    refusal = _refusal(name, column, "INVALID_NUMBER")
+    refusal = refusing(name, column, "INVALID_NUMBER")
 
     def check(text: str, notes: list[Note]) -> Value:
         if _NUMBER.fullmatch(text) is None:
@@ -397,7 +304,7 @@ def _number(name: str, column: Column) -> _Check:
 
 def _money(name: str, column: Column) -> _Check:
     """An amount: a sign or brackets, a currency sign and commas between thousands may be there; kept to the cent."""
-    refusal = _refusal(name, column, "INVALID_AMOUNT")
+    refusal = refusing(name, column, "INVALID_AMOUNT")
     rounded = Note(name, "AMOUNT_ROUNDED", refused=False)
 
     def check(text: str, notes: list[Note]) -> Value:
@@ -416,7 +323,7 @@ def _money(name: str, column: Column) -> _Check:
 
 
 def _boolean(name: str, column: Column) -> _Check:
-    refusal = _refusal(name, column, "INVALID_BOOLEAN")
+    refusal = refusing(name, column, "INVALID_BOOLEAN")
 
     def check(text: str, notes: list[Note]) -> Value:
         value = _BOOLEANS.get(text.casefold())
@@ -464,31 +371,6 @@ def _value_map(name: str, column: Column) -> _Check:
         return found  # type: ignore[return-value]  # the table's values are values
 
     return check
-
-
-def _required(name: str, step: Step) -> Step:
-    missing = Note(name, "REQUIRED_MISSING", refused=True)
-
-    def required(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
-        value = step(fields, notes)
-        if value is None and not any(note.refused and note.column == name for note in notes):
-            notes.append(missing)
-        return value
-
-    return required
-
-
-def _defaulted(name: str, step: Step, default: str) -> Step:
-    used = Note(name, "DEFAULT_USED", refused=False)
-
-    def defaulted(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
-        value = step(fields, notes)
-        if value is None:
-            notes.append(used)
-            return default
-        return value
-
-    return defaulted
 
 
 def _no_is_false(step: Step) -> Step:

@@ -12,7 +12,8 @@ from mapping.document import default_map
 from mapping.parts import Counted, Counting
 from mapping.plan import MappingRejected, compile_plan
 from mapping.rules import Column
-from mapping.transforms import Note, compile_step
+from mapping.text_steps import Note
+from mapping.transforms import compile_step
 from tests.mapping.stored import as_stored, parent_of
 
 Row = dict[str, Any]
