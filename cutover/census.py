@@ -31,6 +31,8 @@ RESOURCES: Mapping[str, str] = {
     "appointment": "appointments",
     "payment": "payments",
     "invoice": "invoices",
+    "note": "notes",
+    "communication": "communications",
     "document": "documents",
 }
 """What the source's API calls each object's records."""

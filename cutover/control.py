@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from cutover import census, cycles
-from cutover.chosen_map import read_map
+from cutover.chosen_map import chosen_catalogue, read_map
 from cutover.governor import Governor
 from cutover.ledger.consume import Feed
 from cutover.ledger.read import Reader
@@ -57,7 +57,7 @@ class Control:
     def __init__(self, settings: Settings, codec: Codec | None = None) -> None:
         self._settings = settings
         self._codec = codec or Codec()
-        self._catalogue: Catalogue = settings.catalogue
+        self._catalogue: Catalogue = chosen_catalogue(settings)
         self._feed = Feed(settings.ledger, settings.kafka.bootstrap, self._catalogue, self._codec)
         self._lag: Lag | None = None
         self._behind: int | None = None

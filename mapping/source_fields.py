@@ -140,6 +140,17 @@ SOURCE_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *_STAMPS,
         ),
         "payments": ("invoice_id", "patient_id", "amount", "method", "paid_at", "reference", *_STAMPS),
+        "notes": ("patient_id", "provider_id", "appointment_id", "title", "body", "draft", *_STAMPS),
+        "communications": (
+            "patient_id",
+            "user_id",
+            "channel",
+            "direction",
+            "subject",
+            "body",
+            "sent_at",
+            *_STAMPS,
+        ),
         "documents": (
             "patient_id",
             "filename",

@@ -29,10 +29,17 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "appointment": "Event",
         "payment": "Opportunity",
         "invoice": "Opportunity",
+        "note": "Task",
+        "communication": "Task",
         "document": "ContentVersion",
     }
 )
 """Objects of the source, parents first, and the Salesforce object each one becomes, or (payments, coverages) counts in."""
+
+INSTEAD: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"note": frozenset({"Event"}), "communication": frozenset({"Event"})}
+)
+"""Salesforce objects that a map may choose for an object instead of the usual one; each has topics already."""
 
 ALSO: Mapping[str, str] = MappingProxyType({"coverage": "insurance_policy"})
 """Objects that take the records of another one, which are read once and have one topic: a policy is a row, and counts in its patient's."""
@@ -118,6 +125,7 @@ class Catalogue:
         min_insync: Copies that must have a record before it counts as written.
         targets: Source objects and the Salesforce object each becomes.
         also: Those of them that take the records of another one, and which.
+        chosen: Objects that the map turns into another Salesforce object than `targets` says, one of `INSTEAD`. The topics are the same.
     """
 
     prefix: str = ""
@@ -126,6 +134,15 @@ class Catalogue:
     min_insync: int = 1
     targets: Mapping[str, str] = field(default_factory=lambda: TARGETS)
     also: Mapping[str, str] = field(default_factory=lambda: ALSO)
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def target(self, object_: str) -> str:
+        """The Salesforce object that an object becomes under this cutover's map.
+
+        Raises:
+            KeyError: No such object.
+        """
+        return self.chosen.get(object_) or self.targets[object_]
 
     def vp(self, object_: str) -> str:
         """Changes of an object as the source has them; of one that takes another's records, that one's."""

@@ -51,7 +51,7 @@ class Writer:
         self._connection = connection
         self._codec = codec
         self._objects = catalogue.changes
-        self._targets = catalogue.targets
+        self._targets = {name: catalogue.target(name) for name in catalogue.targets}
         self._audit = catalogue.audit
         self._others = {
             catalogue.rejects: self._reject,

@@ -45,6 +45,8 @@ def test_the_default_map_is_valid_and_knows_what_its_objects_become():
         "imaging_record",
         "appointment",
         "invoice",
+        "note",
+        "communication",
         "document",
     ]
     assert document.owners == {"user", "provider"}

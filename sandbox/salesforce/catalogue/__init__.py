@@ -93,7 +93,7 @@ def custom_fields() -> dict[str, list[Field]]:
         custom("Insurance_Carrier__c", "Checkbox"),
         custom("Payer_Code__c", "Text", length=40),
     ]
-    event = [
+    activity = [  # a custom field of Activity is one of Event and of Task
         custom("Appointment_Status__c", "Text", length=80),
         custom("Cancelled__c", "Checkbox"),
         custom("Cancelled_At__c", "DateTime"),
@@ -101,6 +101,10 @@ def custom_fields() -> dict[str, list[Field]]:
         custom("Cancellation_Note__c", "Text", length=255),
         custom("Did_Not_Arrive__c", "Checkbox"),
         custom("Patient_Arrived__c", "Checkbox"),
+        custom("Appointment_Id__c", "Text", length=80),
+        custom("Channel__c", "Text", length=40),
+        custom("Direction__c", "Text", length=40),
+        custom("Sent_At__c", "DateTime"),
     ]
     opportunity = [
         custom("Invoice_Number__c", "Text", length=80),
@@ -114,7 +118,8 @@ def custom_fields() -> dict[str, list[Field]]:
     return {
         "Account": both + account,
         "Contact": both + contact,
-        "Event": both + event,
+        "Event": both + activity,
+        "Task": both + activity,
         "Opportunity": both + opportunity,
         "ContentVersion": both,
     }
