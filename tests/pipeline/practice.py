@@ -15,6 +15,7 @@ from sandbox.process import SandboxProcess
 from tests.pipeline.findings import check_images, check_results
 from tests.pipeline.insurance import check_facets, check_plans
 from tests.pipeline.intake import check_answers
+from tests.pipeline.messages import check_messages, check_notes
 from tests.pipeline.visits import check_bills, check_visits
 
 Record: TypeAlias = dict[str, Any]
@@ -31,6 +32,7 @@ MOVED = (
     "Imaging_Record__c",
     "Opportunity",
     "OpportunityContactRole",
+    "Task",
 )
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 TEXTS = {
@@ -207,6 +209,9 @@ def check_equal(practice: Practice, org: Org) -> None:
     check_results(source, ours(dump["Lab_Result__c"]), reference_of)
     check_images(source, ours(dump["Imaging_Record__c"]), reference_of)
     check_bills(source, ours(dump["Opportunity"]), reference_of, org.users())
+    tasks, users = ours(dump["Task"]), org.users()
+    check_notes(source, tasks, reference_of, users)
+    check_messages(source, tasks, reference_of, users)
 
 
 def account_of(record: Record, accounts: dict[str, Record]) -> str:
