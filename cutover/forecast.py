@@ -1,8 +1,8 @@
 """What is still to come will cost: API calls, time, and storage in the org. Pure arithmetic on the ledger's counts and on what workers have used so far.
 
 Calls a record are those measured in this cutover, all included: look-ups, polls, repeats. Until enough has been done they are those of whole batches
-(`calls_of_batches`). Storage is counted as Salesforce does: 2 kB for each Account, Contact, Event, Task, Opportunity or row of a custom object (Salesforce Help,
-"Data Storage and File Storage"; not so for some other objects, of which none is written).
+(`calls_of_batches`). Storage is counted as Salesforce does: 2 kB for each Account, Contact, Event, Task, Opportunity or row of a custom object (Salesforce
+Help, "Data Storage and File Storage"; not so for some other objects, of which none is written).
 """
 
 from __future__ import annotations

@@ -218,28 +218,37 @@ async def test_tasks_that_salesforce_archives_are_still_there_for_reconcile(note
     assert (code, found["objects"]["Task"]["missing"], found["objects"]["Task"]["held"]) == (0, [], before)
 
 
+def with_events(directory: Path) -> Path:
+    """A map under which communications become events."""
+    path = write_map(directory, only=("user", "provider", "practice", "patient", "communication"))
+    text = path.read_text()
+    begins = text.index("  communication:\n")
+    path.write_text(text[:begins] + EVENT + text[text.index("\nplaceholders:", begins) :])
+    return path
+
+
 async def test_messages_become_events_where_the_map_says_so(
     kafka: LocalKafka, topic_prefix: str, tmp_path: Path
 ) -> None:
-    only = write_map(tmp_path, only=("user", "provider", "practice", "patient", "communication")).read_text()
-    begins = only.index("  communication:\n")
-    ends = only.index("\nplaceholders:", begins)
-    (tmp_path / "map.yaml").write_text(only[:begins] + EVENT + only[ends:])
+    settings = {"CARRYOVER_CUTOVER__MAP": str(with_events(tmp_path))}
     resources = RESOURCES.replace(",notes", "")
     with SandboxProcess.start(patients=10, practices=2, clean=True, resources=resources) as sandbox:
-        settings = {"CARRYOVER_CUTOVER__MAP": str(tmp_path / "map.yaml")}
         pipeline = Pipeline(kafka.bootstrap, topic_prefix, sandbox, tmp_path, **settings)
         try:
             await pipeline.begin()
             await pipeline.start_all()
-            counts = await pipeline.conserved(within=90)
             records = {f"communication:{one['id']}": one for one in pipeline.practice.dump()["communications"]}
+
+            async def there() -> bool:
+                pipeline.check_alive()
+                return pipeline.org.rows("Event").keys() == records.keys()
+
+            await eventually(there, within=90)
+            counts = await pipeline.conserved()
             assert counts["communication"]["loaded"] == len(records) > 2
-            events = pipeline.org.rows("Event")
-            assert events.keys() == records.keys()
-            for reference, record in records.items():
-                sent = datetime.fromisoformat(record["sent_at"])
-                assert datetime.fromisoformat(events[reference]["StartDateTime"]) == sent
+            for reference, row in pipeline.org.rows("Event").items():
+                sent = datetime.fromisoformat(records[reference]["sent_at"])
+                assert datetime.fromisoformat(row["StartDateTime"]) == sent
             assert pipeline.org.rows("Task") == {}
         finally:
             pipeline.kill()
