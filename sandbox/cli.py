@@ -74,6 +74,10 @@ def sandbox() -> None:
 )
 @click.option("--clean", is_flag=True, help="The same as --dirty clean.")
 @click.option("--resources", default="all", show_default=True, help="What to make: all, core, or names with commas.")
+@click.option("--documents", type=click.IntRange(0), help="So many documents; as many as come about if not given.")
+@click.option(
+    "--document-bytes", default=4_000_000, show_default=True, help="With --documents: how large the largest is."
+)
 @click.option("--wide", is_flag=True, help="More fields in patients, practices and invoices.")
 @click.option("--profile", help="How Visual Practice speaks: page, cursor, mixed, and switches like ids=long.")
 @click.option("--org-rows", default=0, show_default=True, help="Records that the org already has.")

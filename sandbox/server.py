@@ -18,7 +18,7 @@ from sandbox.salesforce.application import application as salesforce_application
 from sandbox.salesforce.drift import Drifts
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.routes.context import SERVICES
-from sandbox.visual_practice import admin, generator, synthea
+from sandbox.visual_practice import admin, generator, papers, synthea
 from sandbox.visual_practice.allowance import Allowance
 from sandbox.visual_practice.application import application as practice_application
 from sandbox.visual_practice.generator import Sizes
@@ -32,7 +32,10 @@ SHUTDOWN_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `up` is told. A port of 0 is any free one; `only` is `salesforce`, `visual-practice` or None for both."""
+    """What `up` is told. A port of 0 is any free one; `only` is `salesforce`, `visual-practice` or None for both.
+
+    `documents` is how many there shall be, None for as many as come about; `document_bytes` the largest of them then.
+    """
 
     data_dir: Path
     host: str = "127.0.0.1"
@@ -48,6 +51,8 @@ class Options:
     requests_per_minute: int | None = None
     rate_variant: str = "retry_after"
     profile: str | None = None
+    documents: int | None = None
+    document_bytes: int = 4_000_000
 
 
 class Servers:
@@ -158,5 +163,7 @@ def _fill(storage: Storage, options: Options) -> None:
         synthea.write(storage, options.synthea or synthea.FILES, options.sizes.resources)
     if options.practice in {"generated", "both"}:
         generator.write(storage, options.sizes)
+    if options.documents is not None:
+        papers.fit(storage, options.documents, options.document_bytes, options.sizes.seed)
     with storage.writing() as connection:
         storage.remember(connection, "filled", "yes")

@@ -91,6 +91,7 @@ FURTHER_KINDS: Final = {
     "same_filenames": "documents of one patient with one name",
     "wrong_content_types": "a content type that the content is not of",
     "missing_contents": "a document whose content is gone (404)",
+    "unprocessed_documents": "a document whose upload was never finished: it has no content yet, and never will",
     "worded_numbers": 'a numeric result such as "<0.5" or "5,4"',
 }
 KINDS: Final = {**TRAITS, **USUAL_KINDS, **FURTHER_KINDS}

@@ -135,6 +135,10 @@ def _long_id(record: Record, _: random.Random) -> None:
 
 
 def _gone(record: Record, _: random.Random) -> None:
+    record["content"] = {"link": None}
+
+
+def _unfinished(record: Record, _: random.Random) -> None:
     record["processing_completed"], record["content"] = False, {"link": None}
 
 
@@ -185,6 +189,7 @@ RULES = (
     Rule("same_filenames", "document", 0.05, _set("filename", "scan.pdf")),
     Rule("wrong_content_types", "document", 0.01, _set("content_type", "text/html", "application/octet-stream", "")),
     Rule("missing_contents", "document", 0.003, _gone),
+    Rule("unprocessed_documents", "document", 0.003, _unfinished),
     Rule("worded_numbers", "lab_result", 0.02, _worded),
 )
 FIRST, APART = 3, 2  # the n-th rule of a resource strikes its record FIRST + n * APART for certain (0-based)

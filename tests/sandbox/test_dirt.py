@@ -208,7 +208,8 @@ SIGNS: dict[str, Sign] = {
     "huge_documents": some("documents", lambda r: r["size"] > 2 * 10**9),
     "same_filenames": same_filename,
     "wrong_content_types": some("documents", wrong_type),
-    "missing_contents": some("documents", lambda r: r["content"]["link"] is None),
+    "missing_contents": some("documents", lambda r: r["content"]["link"] is None and r["processing_completed"]),
+    "unprocessed_documents": some("documents", lambda r: not r["processing_completed"]),
     "worded_numbers": some(
         "lab-results", lambda r: (r["value_is_numeric"] and not r["value"][-1:].isdigit()) or "<" in r["value"]
     ),
