@@ -191,6 +191,7 @@ RULES = (
     Rule("missing_contents", "document", 0.003, _gone),
     Rule("unprocessed_documents", "document", 0.003, _unfinished),
     Rule("worded_numbers", "lab_result", 0.02, _worded),
+    Rule("zero_references", "appointment", 0.02, _set("provider_id", "0")),
 )
 FIRST, APART = 3, 2  # the n-th rule of a resource strikes its record FIRST + n * APART for certain (0-based)
 

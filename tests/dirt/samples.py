@@ -30,7 +30,7 @@ Record = dict[str, Any]
 BASE: Final = 150
 PATIENTS: Final = 60
 ENOUGH: Final = 12
-MOST_THROWS: Final = 8_000
+MOST_THROWS: Final = 20_000
 STAMPS: Final = {"created_at": "2020-01-02T03:04:05Z", "updated_at": "2021-01-02T03:04:05Z"}
 
 
