@@ -81,7 +81,10 @@ RULES: Final[dict[str, Rule]] = {
         "Money", "Kept as text in the line items; an amount is rounded to the cent, and that is reported."
     ),
     "cent_amounts": Rule(
-        "Money", "Taken for whole units, as nothing tells cents from dollars: look at the amounts of a sample."
+        "Money",
+        "Nobody can tell cents from dollars in an amount without decimals: rejected, until the map says `whole: cents` or `whole: units`.",
+        rejected=("AMOUNT_WITHOUT_CENTS",),
+        loaded=False,
     ),
     "currency_amounts": Rule("Money", "Currency sign and commas between thousands are dropped."),
     "bracketed_amounts": Rule("Money", "A negative amount."),
@@ -121,7 +124,8 @@ RULES: Final[dict[str, Rule]] = {
     "text_booleans": Rule("Codes", "true, yes, y, 1, x, on and their opposites, in upper or lower case."),
     "opt_out_flags": Rule(
         "Codes",
-        "Not moved: the default map has no column for either flag, so that neither can be taken for its opposite.",
+        "Not moved: the default map has no column for either flag, so that neither is taken for its opposite. "
+        "`values: {TRUE: false, FALSE: true}` in a map turns one round.",
     ),
     # Names
     "accents": Rule("Names", _AS_IT_IS),

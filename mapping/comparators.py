@@ -281,7 +281,7 @@ def _like_money(column: Column) -> Test:
     def test(source: str | None, stored: Any) -> bool:
         if source is None:
             return nothing(stored)
-        wanted = amount(source)
+        wanted = amount(source, column.whole)
         if wanted is None:
             return column.on_invalid == "blank" and nothing(stored)
         if isinstance(stored, bool) or not isinstance(stored, int | float):

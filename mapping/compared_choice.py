@@ -29,7 +29,7 @@ def counted_value(
     if not text:
         return column.default
     if column.as_ == "money":
-        return amount(text)
+        return amount(text, column.whole)
     if column.as_ in {"number", "integer"}:
         return number_of(text)
     if column.as_ == "day":

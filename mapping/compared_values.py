@@ -52,8 +52,8 @@ def number_of(text: str) -> Decimal | None:
     return number if number.is_finite() and "_" not in text and text.isascii() else None
 
 
-def amount(text: str) -> Decimal | None:
-    """The amount in cents, rounded half away from zero, as `decimal` alone can't read it."""
+def amount(text: str, undotted: str = "units") -> Decimal | None:
+    """The amount in cents, rounded half away from zero, as `decimal` alone can't read it; ``undotted`` is what one without decimals means."""
     sign = 1
     if text.startswith("(") and text.endswith(")"):
         sign, text = -1, text[1:-1].strip()
@@ -68,6 +68,8 @@ def amount(text: str) -> Decimal | None:
     groups = whole.split(",")
     shaped = len(groups) == 1 or (1 <= len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:]))
     digits = "".join(groups)
+    if not dot and undotted == "reject":
+        return None
     if not shaped or not digits.isdigit() or not digits.isascii() or len(groups) > 5:
         return None
     if len(digits) > (13 if len(groups) == 1 else 15):
@@ -75,7 +77,7 @@ def amount(text: str) -> Decimal | None:
     if dot and not (fraction.isdigit() and fraction.isascii() and len(fraction) <= 18):
         return None
     places = (fraction + "000")[:3]
-    cents = int(digits) * 100 + int(places[:2]) + (places[2] >= "5")
+    cents = int(digits) if not dot and undotted == "cents" else int(digits) * 100 + int(places[:2]) + (places[2] >= "5")
     return sign * Decimal(cents) / 100
 
 

@@ -86,6 +86,7 @@ _ADVICE: Final = {
     "INVALID_DATETIME": "correct it in Visual Practice; if its times have no offset say `time_zone` in the map, or `on_invalid: blank`",
     "DURATION_MISSING": "fill it in in Visual Practice, or say `on_invalid: blank` in the map",
     "INVALID_AMOUNT": "correct it in Visual Practice, or say `on_invalid: blank` in the map",
+    "AMOUNT_WITHOUT_CENTS": "write it with decimals in Visual Practice, or say `whole: cents` or `whole: units` in the map",
     "VALUE_NOT_MAPPED": "add the value to the column's `values` in the map, or choose another `otherwise`",
     "REFERENCE_MISSING": "link it in Visual Practice, or choose another `on_none` in the map",
 }

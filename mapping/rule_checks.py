@@ -265,6 +265,8 @@ def _options(path: Path, rule: ObjectRule, column: Column) -> Iterator[Mistake]:
             )
         if column.plus_minutes is None:
             yield (*path, "else_from"), "`else_from` needs `plus_minutes`", "it stands for an end without a duration"
+    if "whole" in column.model_fields_set and column.as_ != "money":
+        yield (*path, "whole"), "`whole` is about amounts of money", "say `as: money`, or remove it"
     if column.kind in {"sum", "latest"} and column.from_ is None:
         yield (
             path,

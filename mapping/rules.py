@@ -50,14 +50,14 @@ ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
-    "from": _TEXT | {"plus_minutes", "else_from", "each", "answer", "with", "where_allowed", "default_by"},
-    "custom": _TEXT,
+    "from": _TEXT | {"whole", "plus_minutes", "else_from", "each", "answer", "with", "where_allowed", "default_by"},
+    "custom": _TEXT | {"whole"},
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
     "source_tag": frozenset(),
     "run": frozenset(),
     "parent": frozenset({"from", "on_absent", "on_none", "primary_role"}),
-    "sum": frozenset({"from", "as", "on_invalid", "required"}),
+    "sum": frozenset({"from", "as", "whole", "on_invalid", "required"}),
     "latest": frozenset({"from", "as", "on_invalid", "required"}),
     "first": _TEXT | {"from", "custom", "filled"},
 }
@@ -91,6 +91,7 @@ class Column(_Rule):
 
     `primary_role` names the object whose primary row carries a parent that can be set only with a new row.
     `where_allowed`: only in an org that lets us set the column; elsewhere it is as if the map did not name it.
+    `whole`: of money, what an amount without decimals means.
     """
 
     from_: StrictStr | None = Field(default=None, alias="from", min_length=1)
@@ -109,6 +110,7 @@ class Column(_Rule):
     max: StrictInt | None = Field(default=None, ge=1, le=131_072)
     too_long: Literal["reject", "truncate"] = "reject"
     on_invalid: Literal["reject", "blank"] = "reject"
+    whole: Literal["units", "cents", "reject"] = "units"
     plus_minutes: StrictStr | None = Field(default=None, min_length=1)
     else_from: StrictStr | None = Field(default=None, min_length=1)
     each: StrictStr | tuple[StrictStr, ...] | None = Field(default=None, min_length=1)

@@ -8,12 +8,12 @@ same rules; nothing here is shared with it.
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from mapping.answers import Answers
 from mapping.local_time import to_utc
+from mapping.money import read_amount
 from mapping.rules import Column
 from mapping.text_steps import (
     SEPARATORS,
@@ -44,10 +44,6 @@ _OFFSET_DATETIME: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII
 )
 _LOCAL_DATETIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?", re.ASCII)
-_AMOUNT: Final = re.compile(
-    r"(?P<sign>[+-]?)[$€£]?\s*(?P<whole>[0-9]{1,13}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?P<rest>\.[0-9]{1,18})?"
-)
-_CENT: Final = Decimal("0.01")
 _PATTERN: Final = re.compile(r"[/X]{1,288}")
 _MINUTES: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _BOOLEANS: Final = {
@@ -303,21 +299,21 @@ def _number(name: str, column: Column) -> _Check:
 
 
 def _money(name: str, column: Column) -> _Check:
-    """An amount: a sign or brackets, a currency sign and commas between thousands may be there; kept to the cent."""
     refusal = refusing(name, column, "INVALID_AMOUNT")
+    doubtful = refusing(name, column, "AMOUNT_WITHOUT_CENTS")
     rounded = Note(name, "AMOUNT_ROUNDED", refused=False)
 
     def check(text: str, notes: list[Note]) -> Value:
-        bare = text[1:-1].strip() if text[0] == "(" and text[-1] == ")" else text
-        found = _AMOUNT.fullmatch(bare)
-        if found is None or (bare is not text and found["sign"]):
+        amount = read_amount(text)
+        if amount is None:
             notes.append(refusal)
             return None
-        exact = Decimal(found["whole"].replace(",", "") + (found["rest"] or ""))
-        amount = exact.quantize(_CENT, ROUND_HALF_UP)
-        if amount != exact:
+        if amount.whole and column.whole == "reject":
+            notes.append(doubtful)
+            return None
+        if amount.rounded:
             notes.append(rounded)
-        return -float(amount) if bare is not text or found["sign"] == "-" else float(amount)
+        return float(amount.value / 100 if amount.whole and column.whole == "cents" else amount.value)
 
     return check
 

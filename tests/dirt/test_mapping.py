@@ -171,7 +171,6 @@ VALUES: Final[dict[str, tuple[tuple[str, str, Wanted], ...]]] = {  # by kind: ob
     "archived_records": (("patient", "LastName", stripped("last_name")), ("patient", "VP_Deleted_At__c", nothing)),
     "float_amounts": (("payment", "amount", number), ("invoice", "Amount", same("total_amount"))),
     "three_decimals": (("invoice", "Line_Items__c", line_items),),
-    "cent_amounts": (("payment", "amount", number),),
     "currency_amounts": (("invoice", "Amount", lambda r: float(r["total_amount"].strip("$").replace(",", ""))),),
     "bracketed_amounts": (("payment", "amount", number),),
     "reversed_times": (("appointment", "StartDateTime", lambda r: r["starts_at"].replace("Z", ".000Z")),),

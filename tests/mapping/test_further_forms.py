@@ -39,6 +39,35 @@ def test_what_is_no_amount_is_rejected_with_a_way_out(bad: str):
         column("{from: name, as: money}", bad)
 
 
+@pytest.mark.parametrize(
+    ("whole", "given", "sent"),
+    [
+        ("units", "1234", 1234.0),
+        ("cents", "1234", 12.34),
+        ("cents", "($1,234)", -12.34),
+        ("cents", "1234.5", 1234.5),
+        ("reject", "1234.0", 1234.0),
+    ],
+)
+def test_an_amount_without_decimals_means_what_the_map_says(whole: str, given: str, sent: float):
+    assert column(f"{{from: name, as: money, whole: {whole}}}", given) == sent
+
+
+@pytest.mark.parametrize("given", ["1234", "-1", "$1,234", "(0)"])
+def test_where_nobody_knows_what_it_means_it_is_rejected_with_a_way_out(given: str):
+    with pytest.raises(MappingRejected, match=r"AMOUNT_WITHOUT_CENTS .*whole: cents") as caught:
+        column("{from: name, as: money, whole: reject}", given)
+    assert caught.value.code == "AMOUNT_WITHOUT_CENTS"
+    assert made("{from: name, as: money, whole: reject, on_invalid: blank}", given).repairs == [
+        Repair("X", "AMOUNT_WITHOUT_CENTS_BLANKED")
+    ]
+
+
+def test_what_whole_amounts_mean_can_only_be_said_of_money():
+    with pytest.raises(MapErrors, match="about amounts of money"):
+        column("{from: name, as: number, whole: cents}", "1")
+
+
 def test_an_amount_that_is_rounded_is_reported():
     found = made("{from: name, as: money}", "1.005")
     assert (found.columns["X"], found.repairs) == (1.01, [Repair("X", "AMOUNT_ROUNDED")])
@@ -151,7 +180,7 @@ def test_a_provider_stands_for_its_user_and_a_user_has_an_email():
 
 def test_a_payment_counts_in_its_invoice_and_one_without_is_rejected():
     assert PAYMENT.target({"invoice_id": " 12 "}) == "invoice:12"
-    values = PAYMENT.map("1", {"amount": "5", "paid_at": "2026-02-03T00:00:00Z"}, {}, "r").columns
+    values = PAYMENT.map("1", {"amount": "5.00", "paid_at": "2026-02-03T00:00:00Z"}, {}, "r").columns
     assert values == {"amount": 5.0, "paid_on": "2026-02-03"}
     with pytest.raises(MappingRejected, match="REFERENCE_MISSING"):
         PAYMENT.target({"invoice_id": "0"})
@@ -237,6 +266,8 @@ objects:
       D: {{from: website, each: [a, b], on_invalid: blank, default: none}}
       E: {{from: npi, values: {{a: true, b: false}}, otherwise: false}}
       F: {{from: phone, as: datetime, plus_minutes: tax_id, else_from: city, on_invalid: blank}}
+      G: {{from: name, as: money, whole: cents, on_invalid: blank}}
+      H: {{from: name, as: money, whole: reject, on_invalid: blank}}
 """,
         "forms",
     )
