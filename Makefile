@@ -12,7 +12,7 @@ SECONDS ?= 20
 # Test processes side by side, each with a broker of its own.
 WORKERS ?= 2
 
-.PHONY: help setup test demo lint format faults crash chaos bench lock clean
+.PHONY: help setup test demo lint format faults crash chaos dirt bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -53,6 +53,9 @@ crash: $(STAMP)  ## Kill a loader at each step of a batch, and write what follow
 
 chaos: $(STAMP)  ## Break everything while people work, seed by seed (N=100, or one of them: SEED=17)
 	@$(BIN)/python -m tests.chaos --seeds $(N) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+dirt: $(STAMP)  ## Write docs/dirty-data.md: what becomes of each kind of dirty data, and which test shows it
+	@$(BIN)/python -m tests.dirt
 
 bench: $(STAMP)  ## Measure speed; results go to the terminal
 	@$(BIN)/python -m bench $(ARGS)
