@@ -102,6 +102,12 @@ RULES: Final[dict[str, Rule]] = {
     "reversed_times": Rule(
         "Time", "The end is the start and the duration; what the record says of its end is not asked."
     ),
+    "long_visits": Rule(
+        "Time",
+        "Salesforce takes no Event of more than a day unless the org has multi-day events: rejected by it.",
+        rejected=("FIELD_INTEGRITY_EXCEPTION",),
+        loaded=False,
+    ),
     "two_digit_years": Rule(
         "Time", "The birth date is left empty and reported: 68 may be 1968 or 2068.", reported=("INVALID_DATE_BLANKED",)
     ),

@@ -63,6 +63,7 @@ FURTHER_KINDS: Final = {
     "clock_gaps": "a local time that does not exist, when clocks go forward",
     "clock_overlaps": "a local time that exists twice, when clocks go back",
     "reversed_times": "a visit that ends before it starts",
+    "long_visits": "a visit that lasts three days, as of an inpatient; Synthea's sample has one like it",
     "two_digit_years": '"03/07/68"',
     "us_dates": '"03/07/1968"',
     "future_births": "a birth date that is yet to come",

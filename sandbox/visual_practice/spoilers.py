@@ -117,6 +117,10 @@ def _pattern(record: Record, _: random.Random) -> None:
     record["duration_minutes"] = "/" + "X" * max(1, signs - 2) + "/" * (signs > 1)
 
 
+def _long(record: Record, _: random.Random) -> None:
+    record["duration_minutes"] = 3 * 24 * 60
+
+
 def _numeric(record: Record, _: random.Random) -> None:
     codes = {"open": 10, "partially_paid": 15, "paid": 20, "void": 90, "written_off": 95}
     status = record["status"]
@@ -192,6 +196,7 @@ RULES = (
     Rule("unprocessed_documents", "document", 0.003, _unfinished),
     Rule("worded_numbers", "lab_result", 0.02, _worded),
     Rule("zero_references", "appointment", 0.02, _set("provider_id", "0")),
+    Rule("long_visits", "appointment", 0.002, _long),
 )
 FIRST, APART = 3, 2  # the n-th rule of a resource strikes its record FIRST + n * APART for certain (0-based)
 

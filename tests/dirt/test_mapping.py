@@ -19,7 +19,7 @@ from mapping.source_fields import SOURCE_FIELDS
 from sandbox.visual_practice import dirt
 from tests.dirt.samples import Record, Struck, practice, struck
 
-MADE_LATER: Final = ("DOCUMENT_", "OWNER_", "PARENT_", "WAITING_")
+MADE_LATER: Final = ("FIELD_INTEGRITY_EXCEPTION", "DOCUMENT_", "OWNER_", "PARENT_", "WAITING_")
 """Codes that no map gives: they follow from what other records, the content or the org are like. `tests/pipeline/test_dirty.py` has these."""
 
 
@@ -176,6 +176,7 @@ VALUES: Final[dict[str, tuple[tuple[str, str, Wanted], ...]]] = {  # by kind: ob
     "reversed_times": (("appointment", "StartDateTime", lambda r: r["starts_at"].replace("Z", ".000Z")),),
     "two_digit_years": (("patient", "Birthdate", nothing),),
     "us_dates": (("patient", "Birthdate", nothing),),
+    "long_visits": (("appointment", "StartDateTime", lambda r: r["starts_at"].replace("Z", ".000Z")),),
     "future_births": (("patient", "Birthdate", same("date_of_birth")),),
     "empty_codes": (
         ("appointment", "Appointment_Status__c", nothing),

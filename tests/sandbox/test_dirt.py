@@ -177,6 +177,7 @@ SIGNS: dict[str, Sign] = {
     "clock_gaps": matches("appointments", "starts_at", "^2024-03-10 02:"),
     "clock_overlaps": matches("appointments", "starts_at", "^2024-11-03 01:"),
     "reversed_times": some("appointments", lambda r: r["ends_at"] < r["starts_at"]),
+    "long_visits": some("appointments", lambda r: r["duration_minutes"] == 4320),
     "two_digit_years": matches("patients", "date_of_birth", r"^\d\d/\d\d/\d\d$"),
     "us_dates": matches("patients", "date_of_birth", r"^\d\d/\d\d/\d{4}$"),
     "future_births": some("patients", lambda r: text(r, "date_of_birth") > "2026"),
