@@ -28,7 +28,7 @@ EVERYTHING = dict(
         (6.0, 1.0, 0.4, 0.2, 6.0, 1.0, 4.0, 4.0, 1.0),
         strict=True,
     )
-) | {"merges": 0.2, "archives": 0.2, "rebills": 0.4}
+) | {"merges": 0.2, "archives": 0.2, "rebills": 0.4, "memberships": 0.4}
 TICK = 0.1  # seconds between two calls of `mutate`; each asks for what is due then, even when the last was slow
 ROUNDING = 1e-9
 COLLECT_AFTER = 50_000  # new containers
@@ -187,6 +187,7 @@ def _told(card: dict[str, dict[str, Any]], folder: Path) -> str:
 @click.option("--archives-weight", default=0.0, show_default=True)
 @click.option("--documents-weight", default=0.0, show_default=True)
 @click.option("--rebills-weight", default=0.0, show_default=True, help="A bill goes over to another patient.")
+@click.option("--memberships-weight", default=0.0, show_default=True, help="A patient's further practice changes.")
 @click.option("--everything", is_flag=True, help="A day at the desk: the usual weights of all kinds.")
 @click.option("--seed", type=int, help="The same seed does the same to the same practice.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")

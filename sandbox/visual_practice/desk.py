@@ -18,7 +18,7 @@ class Work(NamedTuple):
 
     `edits`, `creates`, `deletes` and `undeletes` are of patients, a few of the edits of practices. A merge is two or
     more changes: the patient that stays, the records that move to it, and the delete of the one that goes. A rebill is of
-    a bill and its payments.
+    a bill and its payments; memberships are entered, ended, moved to another practice, and deleted.
     """
 
     edits: int = 0
@@ -33,6 +33,7 @@ class Work(NamedTuple):
     archives: int = 0
     documents: int = 0
     rebills: int = 0
+    memberships: int = 0
 
 
 class Desk:
@@ -62,6 +63,7 @@ class Desk:
                 "archives": shift.archive,
                 "documents": shift.scan,
                 "rebills": shift.rebill,
+                "memberships": shift.relate,
             }
             jobs = [acts[kind] for kind, amount in work._asdict().items() for _ in range(amount)]
             dice.shuffle(jobs)

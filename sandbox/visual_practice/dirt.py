@@ -93,6 +93,9 @@ FURTHER_KINDS: Final = {
     "wrong_content_types": "a content type that the content is not of",
     "missing_contents": "a document whose content is gone (404)",
     "unprocessed_documents": "a document whose upload was never finished: it has no content yet, and never will",
+    "own_practices": "a further practice that is the patient's own",
+    "unknown_practices": "a further practice that does not exist",
+    "repeated_practices": "the same further practice twice",
     "worded_numbers": 'a numeric result such as "<0.5" or "5,4"',
 }
 KINDS: Final = {**TRAITS, **USUAL_KINDS, **FURTHER_KINDS}

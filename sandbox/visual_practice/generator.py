@@ -8,7 +8,7 @@ import random
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sandbox import clock
@@ -31,12 +31,14 @@ from sandbox.visual_practice.clinic import (
     troubled_staff,
 )
 from sandbox.visual_practice.history import HANGING, PER_PATIENT, History
+from sandbox.visual_practice.memberships import Memberships
 from sandbox.visual_practice.schema import (
     BY_PLURAL,
     CORE,
     INSURANCE_CARRIER,
     PATIENT,
     PRACTICE,
+    PRACTICE_MEMBERSHIP,
     PROVIDER,
     REFERRING_PHYSICIAN,
     RESOURCES,
@@ -137,12 +139,14 @@ def _write(storage: Storage, resource: Resource, records: Iterator[Record]) -> N
 
 def _write_patients(storage: Storage, sizes: Sizes, spoilers: Spoilers) -> None:
     """Patients and what hangs on them, some hundred patients at a time."""
-    history, wanted = History(sizes.seed), {each.name for each in HANGING} & sizes.resources
+    history, memberships = History(sizes.seed), Memberships(sizes.seed, sizes.practices)
+    wanted = {each.name for each in (*HANGING, PRACTICE_MEMBERSHIP)} & sizes.resources
     everyone = patients(sizes)
     while batch := list(islice(everyone, PATIENTS_AT_ONCE if wanted else BATCH)):
         hanging: dict[Resource, list[Record]] = {}
         for patient in batch if wanted else ():
-            for resource, record in history.of(patient, day_of(patient["created_at"])):
+            made = chain(history.of(patient, day_of(patient["created_at"])), memberships.of(patient))
+            for resource, record in made:
                 if resource.name in wanted:
                     spoilers.spoil(resource.name, record)
                     hanging.setdefault(resource, []).append(record)

@@ -349,11 +349,24 @@ COMMUNICATION = _resource(
     {_STAMPS}""",
 )
 
+PRACTICE_MEMBERSHIP = _resource(  # practices beside the one that a patient's record names
+    "practice_membership",
+    "practice-memberships",
+    26,
+    f"""id id *
+    patient_id ->patient
+    practice_id ->practice
+    role text
+    starts_on date
+    ends_on date
+    {_STAMPS}""",
+)
+
 CORE = (PRACTICE, PATIENT, USER)
 RESOURCES = (
     *CORE,
     *(PROVIDER, REFERRING_PHYSICIAN, APPOINTMENT, INVOICE, PAYMENT, INSURANCE_CARRIER, INSURANCE_POLICY, INTAKE_FORM),
-    *(DOCUMENT, LAB_RESULT, IMAGING_RECORD, NOTE, COMMUNICATION),
+    *(DOCUMENT, LAB_RESULT, IMAGING_RECORD, NOTE, COMMUNICATION, PRACTICE_MEMBERSHIP),
 )
 BY_PLURAL = {resource.plural: resource for resource in RESOURCES}
 BY_NAME = {resource.name: resource for resource in RESOURCES}

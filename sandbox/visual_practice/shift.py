@@ -22,6 +22,7 @@ from sandbox.visual_practice.schema import (
     PATIENT,
     PAYMENT,
     PRACTICE,
+    PRACTICE_MEMBERSHIP,
     RESOURCES,
     Record,
     Resource,
@@ -232,6 +233,29 @@ class Shift:
                 "content": {"link": f"/v1/documents/{number}/content"},
             },
         )
+
+    def relate(self) -> list[Done]:
+        """A patient goes to a further practice, to another one instead, or no more; or it was entered by mistake."""
+        dice, known = self._dice, self._pick("practice_membership")
+        practice = self._pick("practice")
+        act = dice.choice(("enter", "enter", "end", "move", "delete")) if known is not None else "enter"
+        if known is None or act == "enter":
+            patient = self._pick("patient")
+            if patient is None or practice is None or patient["practice_id"] == practice["id"]:
+                return []
+            if any(one["practice_id"] == practice["id"] for one in self._of(PRACTICE_MEMBERSHIP, patient["id"])):
+                return []
+            values = {"patient_id": patient["id"], "practice_id": practice["id"], "starts_on": self._at[:10]}
+            return self._enter(PRACTICE_MEMBERSHIP, values | {"role": dice.choice(words.MEMBERSHIP_ROLES)})
+        if act == "delete":
+            self._storage.delete(self._connection, PRACTICE_MEMBERSHIP, known["id"], self._at)
+            return [(PRACTICE_MEMBERSHIP, known["id"], "delete")]
+        if act == "move" and practice is not None:
+            others = self._of(PRACTICE_MEMBERSHIP, known["patient_id"]) if known["patient_id"] else []
+            if any(one["practice_id"] == practice["id"] for one in others):
+                return []
+            return self._update(PRACTICE_MEMBERSHIP, known | {"practice_id": practice["id"]})
+        return self._update(PRACTICE_MEMBERSHIP, known | {"ends_on": self._at[:10]})
 
     # -- records ------------------------------------------------------------------------------------------------
 

@@ -194,6 +194,7 @@ RULES = (
     Rule("wrong_content_types", "document", 0.01, _set("content_type", "text/html", "application/octet-stream", "")),
     Rule("missing_contents", "document", 0.003, _gone),
     Rule("unprocessed_documents", "document", 0.003, _unfinished),
+    Rule("unknown_practices", "practice_membership", 0.01, _set("practice_id", "999901", "999902")),
     Rule("worded_numbers", "lab_result", 0.02, _worded),
     Rule("zero_references", "appointment", 0.02, _set("provider_id", "0")),
     Rule("long_visits", "appointment", 0.002, _long),

@@ -10,13 +10,22 @@ from collections.abc import Iterable
 import orjson
 
 from sandbox.visual_practice.calendar import DAY, NEWEST, instant_text
-from sandbox.visual_practice.schema import APPOINTMENT, PATIENT, PRACTICE, RESOURCES, Record, Resource
+from sandbox.visual_practice.schema import (
+    APPOINTMENT,
+    PATIENT,
+    PRACTICE,
+    PRACTICE_MEMBERSHIP,
+    RESOURCES,
+    Record,
+    Resource,
+)
 from sandbox.visual_practice.storage import ORDINARY_IDS, Storage
 
 TOO_MANY = 11_000
 DELETED_EVERY, MOST_DELETED = 40, 500
 ARCHIVED_EVERY, MOST_ARCHIVED = 30, 500
 MERGES = 3
+TANGLED_MEMBERSHIPS = 3
 
 
 class Tangles:
@@ -35,6 +44,8 @@ class Tangles:
             ("merged_patients", self._merges),
             ("merge_chains", self._chain),
             ("many_children", self._children),
+            ("own_practices", self._own_practices),
+            ("repeated_practices", self._repeated_practices),
             ("undeleted_records", self._undeleted),
             ("deleted_records", self._deleted),
             ("archived_records", self._archived),
@@ -109,6 +120,24 @@ class Tangles:
                 }
 
         self._storage.create(self._connection, APPOINTMENT, list(made()))
+
+    def _memberships(self, skip: int) -> list[tuple[Record, str]]:
+        """Some memberships, each with the practice that its patient's record names."""
+        found = self._connection.execute(
+            "SELECT m.body, json_extract(CAST(p.body AS TEXT), '$.practice_id') FROM practice_membership m JOIN patient p"
+            " ON p.id = json_extract(CAST(m.body AS TEXT), '$.patient_id') ORDER BY m.number, m.id LIMIT ? OFFSET ?",
+            (TANGLED_MEMBERSHIPS, skip),
+        )
+        return [(orjson.loads(body), practice) for body, practice in found if practice]
+
+    def _own_practices(self) -> None:
+        self._put(
+            PRACTICE_MEMBERSHIP, *(record | {"practice_id": practice} for record, practice in self._memberships(4))
+        )
+
+    def _repeated_practices(self) -> None:
+        for record, _ in self._memberships(8):
+            self._put(PRACTICE_MEMBERSHIP, record | {"id": str(self._next_id(PRACTICE_MEMBERSHIP))})
 
     def _every(self, resource: Resource, every: int, most: int, start: int) -> list[tuple[str, str]]:
         found = self._connection.execute(

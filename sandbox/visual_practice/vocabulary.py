@@ -142,3 +142,5 @@ ANSWERS = {
     "date": ("2021-03-04", "2023-11-30", "04/03/2021", ""),
     "signature": ("signed",),
 }
+
+MEMBERSHIP_ROLES = ("Second opinion", "Specialist", "Dental", "Physical therapy", "Family doctor", "", None)

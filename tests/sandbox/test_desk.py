@@ -64,7 +64,7 @@ def test_the_same_seed_does_the_same_work(opened: Callable[[], Storage]) -> None
 def test_what_is_told_is_what_changed(opened: Callable[[], Storage]) -> None:
     storage = opened()
     before = dump_of(storage)
-    changes = Desk(storage).work(Work(4, 3, 2, 1, 5, 2, 4, 3, 1, 1, 2, 3), 9)
+    changes = Desk(storage).work(Work(4, 3, 2, 1, 5, 2, 4, 3, 1, 1, 2, 3, 9), 9)
     after = dump_of(storage)
     touched = {
         (plural.removesuffix("_deleted").removesuffix("_archived"), record["id"])

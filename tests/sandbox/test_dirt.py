@@ -112,6 +112,16 @@ def same_filename(dump: Dump) -> bool:
     return max(Counter(record["filename"] for record in dump["documents"]).values()) > 1
 
 
+def goes_home(dump: Dump) -> bool:
+    own = {record["id"]: record["practice_id"] for record in dump["patients"]}
+    return any(own.get(one["patient_id"]) == one["practice_id"] for one in dump["practice-memberships"])
+
+
+def goes_twice(dump: Dump) -> bool:
+    pairs = Counter((one["patient_id"], one["practice_id"]) for one in dump["practice-memberships"])
+    return max(pairs.values()) > 1
+
+
 def back_again(dump: Dump) -> bool:
     newest = max(record["updated_at"] for record in dump["patients"])
     return sum(record["updated_at"] == newest == "2025-06-30T18:00:00Z" for record in dump["patients"]) > 1
@@ -211,6 +221,9 @@ SIGNS: dict[str, Sign] = {
     "wrong_content_types": some("documents", wrong_type),
     "missing_contents": some("documents", lambda r: r["content"]["link"] is None and r["processing_completed"]),
     "unprocessed_documents": some("documents", lambda r: not r["processing_completed"]),
+    "own_practices": goes_home,
+    "unknown_practices": some("practice-memberships", lambda r: int(r["practice_id"]) > 900_000),
+    "repeated_practices": goes_twice,
     "worded_numbers": some(
         "lab-results", lambda r: (r["value_is_numeric"] and not r["value"][-1:].isdigit()) or "<" in r["value"]
     ),

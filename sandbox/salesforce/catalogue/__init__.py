@@ -122,6 +122,7 @@ def custom_fields() -> dict[str, list[Field]]:
         "Task": both + activity,
         "Opportunity": both + opportunity,
         "ContentVersion": both,
+        "AccountContactRelation": both,
     }
 
 
