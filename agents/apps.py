@@ -30,20 +30,22 @@ from agents.map import Map
 from agents.outputs import Outputs
 from agents.owner_book import OwnerBook
 from agents.owners import Owners
+from agents.relations import RelationSending, RelationsLoad
 from agents.removal import Removal
 from agents.resolve import Resolve
 from agents.room import Room
 from agents.sending import Sending
 from agents.source_records import SourceRecords
 from agents.verify import Lookup, Verify
+from agents.withheld import Withheld
 from connectors.errors import NotFound
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
-from mapping.check import insert_only_columns, left_out
+from mapping.check import SETTING_OFF, insert_only_columns, left_out
 from mapping.comparators import compile_comparison
 from mapping.owner_comparison import OwnerComparison
 from mapping.plan import compile_plan
-from mapping.rules import FILE, MOST_BYTES, MapDocument, ObjectRule
+from mapping.rules import FILE, MOST_BYTES, RELATION, MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 from state.table import StateTable
 from topics.catalogue import OWNER, Catalogue
@@ -62,6 +64,7 @@ _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not que
 # While a batch flies the next one begins to gather. Rows that wait are most of what the process holds.
 _DELIVER_AHEAD: Final = 1000
 _EXCUSE_SECONDS: Final = 5.0
+_NEVER: Final = 1 << 30  # rows
 
 
 @dataclass(frozen=True)
@@ -251,8 +254,11 @@ def deliver(
         salesforce,
         again_seconds=setup.owners_again_seconds,
     )
-    loads: dict[str, Load] = {}
+    loads: dict[str, Load | Withheld] = {}
     for sobject in _written(setup):
+        if sobject not in describes:
+            loads[sobject] = Withheld(parts.outputs, SETTING_OFF)
+            continue
         objects = {name: rule for name, rule in document.rows.items() if rule.target == sobject}
         external_ids = {rule.external_id for rule in objects.values()}
         if len(external_ids) != 1:
@@ -262,7 +268,10 @@ def deliver(
         once = sorted({c for name in objects for c in create_only[name]})
         sending = Sending(salesforce, sobject, external_id, once, journal)
         removal, kind = Removal(salesforce, sobject, describes[sobject]), Load
-        contents = sobject == FILE
+        contents, relations = sobject == FILE, sobject == RELATION
+        if relations:
+            cleared = _cleared(objects, create_only)
+            sending, kind = RelationSending(salesforce, external_id, once, journal, removal, cleared), RelationsLoad
         if contents:
             most = {name: rule.max_bytes or MOST_BYTES for name, rule in objects.items()}
             contents_of = cast("VisualPractice", source)
@@ -290,12 +299,14 @@ def deliver(
             parents=parents,
             items=_items(objects, without),
             batch_rows=FILE_ROWS if contents else setup.batch_rows,
-            bulk_from_rows=FILE_ROWS + 1 if contents else setup.bulk_from_rows,  # contents are no cells
+            # Contents are no cells, and each relation is looked at before.
+            bulk_from_rows=_NEVER if contents or relations else setup.bulk_from_rows,
             idle_seconds=setup.idle_seconds,
             gate=gate.open,
             finishing=gate.finishing,
             room=Room() if contents else allowance.room,  # a full file storage stops no other rows
-            unique=_unique(describes[sobject], external_id) and not contents,
+            unique=_unique(describes[sobject], external_id) and not contents and not relations,
+            related=document.related,
         )
     app = parts.app(
         window_records=2 * setup.batch_rows // names.partitions + _DELIVER_AHEAD,
@@ -305,10 +316,21 @@ def deliver(
     _background(app, owners.tick)
     for sobject, load in loads.items():
         _register(app, f"load.{sobject}", load, names.sf(sobject))
-        _background(app, load.tick)
+        if isinstance(load, Load):
+            _background(app, load.tick)
     _background(app, gate.follow)
     _share_calls(app, allowance, parts.publisher)
     return app
+
+
+def _cleared(objects: Mapping[str, ObjectRule], create_only: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """What a relation holds that says nothing of our records any more."""
+    found: dict[str, Any] = {rule.deleted_column: None for rule in objects.values() if rule.deleted_column}
+    for name, rule in objects.items():
+        for column, spec in rule.columns.items():
+            if column not in create_only[name] and not spec.where_allowed:
+                found[column] = {"ongoing": True, "boolean": False}.get(spec.as_)
+    return found
 
 
 def _items(objects: Mapping[str, ObjectRule], without: Mapping[str, Collection[str]]) -> Items:

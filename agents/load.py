@@ -69,6 +69,7 @@ class Load:
         unique: whether the org refuses a second row with our external id, so that new rows may be inserted without a look.
         room: whether the org has room for rows; shared by all objects.
         finishing: whether, when it is not, batches of a former owner may still be finished.
+        related: see `agents.settlement.Settlement`.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Load:
         finishing: Callable[[], bool],
         room: Room | None = None,
         unique: bool = False,
+        related: Collection[str] = (),
     ) -> None:
         self._room = room or Room()
         self._inserting = Inserting(adoption, bulk_from_rows, unique=unique)
@@ -105,7 +107,9 @@ class Load:
         self._loss = loss
         self._contacts = contacts
         self._flagging = frozenset(flagging)
-        self._settlement = Settlement(outputs, rows, journal, external_id, parents, adoption, loss, sending.create_only)
+        self._settlement = Settlement(
+            outputs, rows, journal, external_id, parents, adoption, loss, sending.create_only, related
+        )
         self._items = items
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows

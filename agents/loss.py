@@ -19,7 +19,7 @@ from agents.sending import Result, Sending
 from agents.source_records import SourceRecords, change_at
 from connectors.salesforce.row_errors import Handling, RowError, handling
 from mapping.plan import MappingRejected, Plan, Reference
-from mapping.rules import MapDocument
+from mapping.rules import RELATION, RELATION_CONTACT, MapDocument
 from topics import reference
 from topics.messages import Need
 
@@ -141,6 +141,10 @@ class Loss:
         values = item.columns
         named = {column.casefold() for column in columns} & {need.column.casefold() for need in needs}
         meant = [need for need in needs if values.get(need.column) and (not named or need.column.casefold() in named)]
+        doubted = list(meant)
+        if meant and item.layout.sobject == RELATION:  # with another account it is another relation of its contact
+            meant = [need for need in meant if need.column != RELATION_CONTACT]
+            meant += [need for need in needs if need.column == RELATION_CONTACT]
         key = (item.reference, item.version)
         tries = self._tries.get(key, 0)
         if not meant or tries >= _MOST_TRIES:
@@ -149,7 +153,7 @@ class Loss:
         if len(self._tries) >= _MOST_REMEMBERED:
             self._tries.clear()
         self._tries[key] = tries + 1
-        for need in meant:
+        for need in doubted:
             for parent in self._stands_for(need.parent):
                 await self._outputs.fate("doubted", parent, sf_id=str(values[need.column]), run=item.layout.run)
         waits: list[Need] = [

@@ -13,6 +13,7 @@ import orjson
 
 from agents.outputs import Outputs, position_of, row_of
 from mapping.plan import Mapped, MappingRejected, Plan
+from mapping.rules import RELATION, RELATION_CONTACT
 from topics import reference
 from topics.codec import SORTED, Undecodable, Unencodable
 from topics.messages import Change, Need, Position, Ready
@@ -117,11 +118,12 @@ class Map:
         mapped = plan.map(vp_id, fields, change["custom"], change["run"])
         row["columns"] = mapped.columns
         await self._note_repairs(row, mapped)
-        await self._pass_on(
-            plan,
-            row,
-            [{"column": need.column, "parent": need.parent, "on_absent": need.on_absent} for need in mapped.references],
-        )
+        needs: list[Need] = [
+            {"column": need.column, "parent": need.parent, "on_absent": need.on_absent} for need in mapped.references
+        ]
+        if plan.sobject == RELATION:  # its last stop is the contact, who knows which account is the contact's own
+            needs.sort(key=lambda need: need["column"] == RELATION_CONTACT)
+        await self._pass_on(plan, row, needs)
 
     async def _pass_on(self, plan: Plan, row: Ready, needs: list[Need]) -> None:
         """To where others' records count in it, to its parents, or straight to its Salesforce object."""

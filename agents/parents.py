@@ -4,14 +4,16 @@ Pure but for the state it is given: messages in, effects out; `agents.resolve` c
 under the same key, so everything about one parent is seen in order.
 
 Keys: ``P|<parent>`` holds the fate; ``W|<parent> NUL <child>|<facet>`` a waiting child, as it arrived; ``S|<parent> NUL <child>|<facet>`` one that stands for
-the parent or was linked later, and is told again when the parent has another id.
+the parent or was linked later, and is told again when the parent has another id; ``R|<parent> NUL <child>`` one that relates the parent to an account: it is told
+again when the parent has another account, too, and is the one that Salesforce makes by itself or is it no more (`Relate`).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import orjson
@@ -27,6 +29,9 @@ PLACEHOLDER_MARK: Final = ":~"
 _CHILD: Final = struct.Struct(
     f">?q{LENGTH}s"
 )  # gone on for now (at a placeholder, or without a link), waiting since (ms), version
+
+
+_RELATION: Final = struct.Struct(f">{LENGTH}s")
 
 
 class State(Protocol):
@@ -54,6 +59,14 @@ def renumbered(version: str, told: int, left: int) -> str:
     """The version of a row that one of its parents has answered for the ``told``-th time, while ``left`` others are asked after it."""
     known = Version.decode(version)
     return known._replace(resolution=known.resolution + told * TELLINGS**left).encode() if told else version
+
+
+class Relate(NamedTuple):
+    """The parent's id is known: the child relates it to an account. ``direct``: that is the one that the parent's own row has, so nothing is to be written."""
+
+    waiting: Waiting
+    sf_id: str
+    direct: bool
 
 
 class Hop(NamedTuple):
@@ -111,7 +124,7 @@ class Check(NamedTuple):
     run: str
 
 
-Effect: TypeAlias = Forward | Hop | Later | Hold | Refuse | Create | Continue | Lookup | Check
+Effect: TypeAlias = Forward | Relate | Hop | Later | Hold | Refuse | Create | Continue | Lookup | Check
 
 _ALL: Final = 1 << 62
 _FACETS: Final = 16  # more than one child has
@@ -139,6 +152,7 @@ class Parents:
         decode: a stored message and the key it travelled under (its parent) to the child's message.
         stored: the waiting children (``W|``) that the partition held when it was opened.
         owners: objects that own records.
+        relating: Salesforce objects whose rows relate their parent to an account, and the column that waits for the parent and the one of the account.
         alone: the records that wait for a row to count in, by that row's reference.
     """
 
@@ -149,11 +163,13 @@ class Parents:
         stored: Iterator[tuple[bytes, bytes]],
         *,
         owners: Collection[str] = (),
+        relating: Mapping[str, tuple[str, str]] = MappingProxyType({}),
         alone: Callable[[str], Iterator[Ready]] = lambda _: iter(()),
     ) -> None:
         self._state = state
         self._decode = decode
         self._owners = tuple(f"{name}:" for name in owners)
+        self._relating = relating
         self._alone = alone
         self._unknown: dict[str, _Unknown] = {}
         unreleased: set[str] = set()
@@ -183,11 +199,11 @@ class Parents:
         fate = self._fate(parent)
         name = fate.get("fate")
         if name == "landed":
-            self._keep(message, raw)
-            yield Forward(message, cast("str", fate["id"]), told=0)
+            yield from self._there(message, raw, fate, 0)
             return
         key = b"W|%s\0%s|%s" % (parent.encode(), message["child"].encode(), message["row"]["facet"].encode())
         version = message["row"]["version"].encode()
+        self._forget_relation(message, version)
         earlier = self._state.get(key)
         if earlier is not None and _CHILD.unpack_from(earlier)[2] > version:
             return  # an older version of what already waits here
@@ -248,15 +264,32 @@ class Parents:
     def _why(self, parent: str) -> str:
         return "OWNER_UNDECIDED" if parent.startswith(self._owners) else "WAITING_FOR_PARENT"
 
-    def landed(self, parent: str, sf_id: str, epoch: int, now: int) -> Iterator[Effect]:
-        """The parent has row ``sf_id``; ``epoch`` counts how often it was created. Beats everything but a later Gone."""
+    def landed(
+        self,
+        parent: str,
+        sf_id: str,
+        epoch: int,
+        now: int,
+        account: str | None = None,
+        version: str | None = None,
+    ) -> Iterator[Effect]:
+        """The parent has row ``sf_id``; ``epoch`` counts how often it was created. Beats everything but a later Gone.
+
+        ``account`` is the one that its row has had since ``version``; an older version, or none, says nothing about it.
+        """
         fate = self._fate(parent)
         known = fate.get("epoch", 0)
         if epoch < known or (epoch == known and fate.get("fate") not in _THERE):
             return  # told again after what came later: a row that is gone
         another = fate.get("id") not in {None, sf_id}
         changes = fate.get("changes", 0) + another
-        self._put(parent, {"fate": "landed", "id": sf_id, "epoch": epoch, **({"changes": changes} if changes else {})})
+        news = account is not None and (version or "") >= fate.get("since", "")
+        has = {"account": account, "since": version or ""} if news else _account_of(fate)
+        after = {"fate": "landed", "id": sf_id, "epoch": epoch, **({"changes": changes} if changes else {}), **has}
+        self._put(parent, after)
+        # A row that was gone took its relations along: they are told again, whatever its id.
+        before = fate if fate.get("fate") in _THERE else {**fate, "id": None}
+        yield from self._relate_again(parent, before, after)
         if another:
             for key, value in self._state.scan(b"S|" + parent.encode(), after=None, limit=_ALL):
                 yield Forward(self._decode(value, _parent_of(key)), sf_id, told=1 + changes)
@@ -315,9 +348,8 @@ class Parents:
             placed = _CHILD.unpack_from(value)[0]
             if name == "landed":
                 self._state.put(key, None)
-                child = self._child(key, value)
-                self._keep(child, value[_CHILD.size :])
-                yield Forward(child, cast("str", fate["id"]), told=1 + fate.get("changes", 0) if placed else 0)
+                told = 1 + fate.get("changes", 0) if placed else 0
+                yield from self._there(self._child(key, value), value[_CHILD.size :], fate, told)
             elif not placed:
                 yield from self._settle(
                     fate, key, self._child(key, value), value[_CHILD.size :], value[: _CHILD.size], now
@@ -363,6 +395,41 @@ class Parents:
 
     # -- state -------------------------------------------------------------------------------------------------------------------------
 
+    def _there(self, message: Waiting, raw: bytes, fate: dict[str, Any], told: int) -> Iterator[Effect]:
+        """The parent has landed: the child goes on, and is kept when it may have to be told again."""
+        relation = self._relating.get(message["row"]["sobject"])
+        if relation is None or message["column"] != relation[0]:
+            self._keep(message, raw)
+            yield Forward(message, cast("str", fate["id"]), told)
+            return
+        key, version = _relation_key(message), _RELATION.pack(message["row"]["version"].encode())
+        earlier = self._state.get(key)
+        if earlier is None or earlier[: _RELATION.size] <= version:
+            self._state.put(key, version + raw)
+            yield self._relation(message, fate)
+
+    def _forget_relation(self, message: Waiting, version: bytes) -> None:
+        """A relation waits for its parent again: told as it was before, one number would stand for two contents."""
+        if message["row"]["sobject"] in self._relating:
+            earlier = self._state.get(_relation_key(message))
+            if earlier is not None and earlier[: _RELATION.size] <= _RELATION.pack(version):
+                self._state.put(_relation_key(message), None)
+
+    def _relation(self, message: Waiting, fate: Mapping[str, Any]) -> Relate:
+        account = message["row"]["columns"].get(self._relating[message["row"]["sobject"]][1])
+        return Relate(message, cast("str", fate["id"]), direct=bool(account) and account == fate.get("account"))
+
+    def _relate_again(self, parent: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Effect]:
+        """Tells relations again: all of a parent with another id, else those with the account that its row had or has."""
+        if (before.get("id"), before.get("account")) == (after["id"], after.get("account")) or not self._relating:
+            return
+        moved = {before.get("account"), after.get("account")}
+        for key, value in self._state.scan(b"R|" + parent.encode(), after=None, limit=_ALL):
+            child = self._decode(value[_RELATION.size :], _parent_of(key))
+            account = child["row"]["columns"].get(self._relating[child["row"]["sobject"]][1])
+            if before.get("id") != after["id"] or account in moved:
+                yield self._relation(child, after)
+
     def _keep(self, message: Waiting, raw: bytes) -> None:
         if message["column"] != SAME and message["on_absent"] != "later":
             return
@@ -381,6 +448,15 @@ class Parents:
 
     def _child(self, key: bytes, value: bytes) -> Waiting:
         return self._decode(value[_CHILD.size :], _parent_of(key))
+
+
+def _account_of(fate: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the account of a parent's row, which outlives the row: versions say what is newer."""
+    return {name: fate[name] for name in ("account", "since") if name in fate}
+
+
+def _relation_key(message: Waiting) -> bytes:
+    return b"R|%s\0%s" % (message["parent"].encode(), message["child"].encode())
 
 
 def _parent_of(key: bytes) -> bytes:

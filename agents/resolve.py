@@ -25,22 +25,25 @@ from agents.parents import (
     Lookup,
     Parents,
     Refuse,
+    Relate,
     renumbered,
 )
-from mapping.document import MapDocument
 from mapping.parts import Counting
 from mapping.plan import placeholder_row
+from mapping.rules import RELATION, RELATION_ACCOUNT, RELATION_CONTACT, MapDocument
 from state.table import Partition, StateTable
 from topics import reference
 from topics.codec import Undecodable
 from topics.messages import Base, Member, Need, Ready, Waiting
-from topics.version import Version
+from topics.version import STEP, Version
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 
 STAGE: Final = "resolve"
 _POISON: Final = "these bytes are no message of Carryover; find out who wrote them to this topic"
 _TICK_SECONDS: Final = 1.0
+_RELATING: Final = {RELATION: (RELATION_CONTACT, RELATION_ACCOUNT)}
+DIRECT: Final = "the patient's own practice: Salesforce relates the two by itself"
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -110,6 +113,7 @@ class Resolve:
                 cast("Any", self._decode),
                 partition.items(b"W|"),
                 owners=self._document.owners,
+                relating=_RELATING,
                 alone=counted.alone,
             )
             for waited_for in counting.waited_for(partition.items(b"N|")):
@@ -132,7 +136,7 @@ class Resolve:
                 continue
             # State is read and written here without an await; only then are the effects sent.
             for effect in list(self._effects(known, name, message, record)):
-                await self._carry_out(effect)
+                await self._carry_out(effect, record.offset)
             chunk.assignment.check()
         for emit in list(known.countings.flush()):
             await self._carry_out(emit)
@@ -155,7 +159,8 @@ class Resolve:
             case "waiting":
                 return parents.waiting(cast("Waiting", message), record.value, now)
             case "landed":
-                return parents.landed(parent, message["sf_id"], message["epoch"], now)
+                told = message["account"], message["version"]
+                return parents.landed(parent, message["sf_id"], message["epoch"], now, *told)
             case "rejected":
                 return parents.rejected(parent, message["code"], now)
             case "gone":
@@ -171,7 +176,8 @@ class Resolve:
             case _:
                 raise TypeError(f"refs carries no message {name}")
 
-    async def _carry_out(self, effect: Effect | counting.Effect) -> None:
+    async def _carry_out(self, effect: Effect | counting.Effect, offset: int = -1) -> None:
+        """Carries out what the message at ``offset`` has led to, or (-1) the time."""
         match effect:
             case Emit(row, needs):
                 await self._pass_on(row, needs)
@@ -181,6 +187,8 @@ class Resolve:
                 await self._outputs.audit("delete", row, "deleted")
             case Forward(waiting, sf_id, told):
                 await self._forward(waiting, sf_id, told)
+            case Relate(waiting, sf_id, direct):
+                await self._relate(waiting, sf_id, offset, direct=direct)
             case Hop(waiting):
                 stand_in = self._document.placeholder(reference.split(waiting["parent"])[0])
                 assert stand_in is not None, "the map was checked"
@@ -217,13 +225,30 @@ class Resolve:
         row["version"] = renumbered(row["version"], told, len(waiting["left"]))
         await self._pass_on(row, waiting["left"])
 
+    async def _relate(self, waiting: Waiting, sf_id: str, offset: int, *, direct: bool) -> None:
+        """What the message at ``offset`` makes of a relation; numbered by it, as rows that others count in are (`agents.counting`)."""
+        row = waiting["row"]
+        version = Version.decode(row["version"])
+        row["version"] = version._replace(resolution=offset * STEP).encode()
+        if direct:  # what an earlier version has brought to Salesforce has to go
+            row["op"], row["columns"] = "skip", {"because": DIRECT}
+        else:
+            row["columns"][waiting["column"]] = sf_id
+        await self._outputs.ready(row)
+
     async def _pass_on(self, row: Ready, needs: list[Need]) -> None:
         """To the parents that are still needed, but for those that this worker knows to have landed.
 
         One that a row may be linked to later is asked in any case: it tells the row when its id is another one.
         """
         left = list(needs)
-        while left and left[0]["on_absent"] != "later" and (sf_id := await self._id_of(left[0]["parent"])) is not None:
+        kept = _RELATING.get(row["sobject"], ("", ""))[0]  # a relation is known where its contact is
+        while (
+            left
+            and left[0]["on_absent"] != "later"
+            and left[0]["column"] != kept
+            and (sf_id := await self._id_of(left[0]["parent"])) is not None
+        ):
             row["columns"][left.pop(0)["column"]] = sf_id
         await (self._outputs.waiting(row, left) if left else self._outputs.ready(row))
 

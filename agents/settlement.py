@@ -19,6 +19,7 @@ from agents.outputs import FACET, NO_VERSION, Outputs
 from agents.rowstate import RowState, key_of
 from agents.sending import Result
 from connectors.salesforce.row_errors import Handling, RowError, handling
+from mapping.rules import RELATION_ACCOUNT
 from state.table import StateTable
 from topics.messages import Batch, Outcome, Position, Row
 from transport import failpoint
@@ -53,6 +54,8 @@ class Settlement:
         parents: objects of the source that others refer to: only their rows tell `refs` that they have landed.
         adoption: told of rows that were not written after all.
         loss: sends rows back to wait for what is gone.
+        create_only: columns that may be sent only with a new row.
+        related: objects whose rows are related to further accounts: each landing tells which account is the row's own.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Settlement:
         adoption: Adoption,
         loss: Loss,
         create_only: Collection[str] = (),
+        related: Collection[str] = (),
     ) -> None:
         self._outputs = outputs
         self._rows = rows
@@ -74,6 +78,7 @@ class Settlement:
         self._adoption = adoption
         self._loss = loss
         self._create_only = frozenset(create_only)
+        self._related = frozenset(related)
 
     async def settle(
         self, assignment: Assignment, lane: Lane, results: Sequence[tuple[Result, RowState]], batch: Batch | None
@@ -186,7 +191,8 @@ class Settlement:
                 await outputs.audit("unchanged", row, "loaded", row_id=state.sf_id, origin=item.origin)
             if state.sf_id is not None:
                 # But under a map, perhaps, in which nobody referred to it: then this is the answer to the first child's look-up.
-                await self._landed(row, state)
+                current = row["version"] == state.versions.get(row["facet"])
+                await self._landed(row, state, item if current else None)
             return
         if row["op"] != "upsert":
             stays = row["op"] in {"flag", "keep"} or state.adopted
@@ -213,8 +219,9 @@ class Settlement:
             what = "adopt" if adopted else "create"
         await self._note_contact(result, row)
         await outputs.audit(what, row, "loaded", row_id=sf_id, columns=item.names, origin=item.origin)
-        if back or what != "update" or sf_id != state.sf_id or row["facet"] not in state.versions:
-            await self._landed(row, after)
+        told_again = sf_id != state.sf_id or row["object"] in self._related
+        if back or what != "update" or told_again or row["facet"] not in state.versions:
+            await self._landed(row, after, item)
 
     async def _note_contact(self, result: Result, row: Row) -> None:
         if result.moved is not None:
@@ -262,10 +269,13 @@ class Settlement:
         """The row as it came, in the newest schema."""
         return self._outputs.codec.encode("ready", item.ready, topic=self._rows.source, key=item.reference.encode())
 
-    async def _landed(self, row: Row, state: RowState) -> None:
-        """Tells a row's children that they can go on; once is enough, and more does no harm."""
+    async def _landed(self, row: Row, state: RowState, item: Item | None = None) -> None:
+        """Tells a row's children that they can go on; once is enough, and more does no harm. ``item`` is what the row is now, where that is known."""
         if row["object"] in self._parents:
-            await self._outputs.fate("landed", row["reference"], sf_id=state.sf_id, epoch=state.epoch)
+            told: dict[str, str] = {}
+            if item is not None and item.op == "upsert" and row["object"] in self._related:
+                told = {"account": str(item.columns.get(RELATION_ACCOUNT) or ""), "version": item.version}
+            await self._outputs.fate("landed", row["reference"], sf_id=state.sf_id, epoch=state.epoch, **told)
 
     async def _lost(self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:
         """Somebody has deleted the row in Salesforce; True when it is to be sent again, as one that has to be made."""

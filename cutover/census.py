@@ -25,6 +25,7 @@ RESOURCES: Mapping[str, str] = {
     "coverage": "insurance-policies",
     "intake_form": "intake-forms",
     "patient": "patients",
+    "practice_membership": "practice-memberships",
     "insurance_policy": "insurance-policies",
     "lab_result": "lab-results",
     "imaging_record": "imaging-records",

@@ -41,7 +41,7 @@ from cutover.status import gather
 from cutover.supervise import Supervisor, command
 from cutover.target import open_target
 from dashboard.status import Status
-from mapping.rules import MapDocument
+from mapping.rules import RELATION, MapDocument
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from sandbox.staff import STAFF
@@ -59,7 +59,7 @@ _QUIET_SECONDS: Final = 8.0
 _SETTLE_SECONDS: Final = 240.0  # without any progress
 _SETTLE_MOST: Final = 3600.0
 _AT_THE_DESK: Final = {"edits": 10, "creates": 3, "deletes": 2, "undeletes": 1}
-_VISITS: Final = {"bookings": 3, "cancellations": 2, "visits": 2, "payments": 2, "rebills": 1}
+_VISITS: Final = {"bookings": 3, "cancellations": 2, "visits": 2, "payments": 2, "rebills": 1, "memberships": 1}
 _DECIDE_AT: Final = 0.5  # of the patients: until then whoever has no user in Salesforce holds up what is theirs
 _OF_THE_SAMPLE: Final = frozenset({"long_visits"})
 """Dirt that the Synthea practice has, whatever is asked for."""
@@ -132,6 +132,7 @@ async def _demo(made: dict[str, Any], kinds: frozenset[str], *, keep: bool, json
             "resources": ",".join(dict.fromkeys(RESOURCES.values())),
         }
         sandbox = await _entered(stack, SandboxProcess(data_dir=directory / "sandbox", **options))
+        await _let_contacts_have_several_accounts(sandbox)
         environment = _environment(kafka.bootstrap, sandbox, directory)
         os.environ.update(environment)
         settings = load(None)
@@ -160,6 +161,13 @@ async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError, Exception):
         await task
+
+
+async def _let_contacts_have_several_accounts(sandbox: SandboxProcess) -> None:
+    """What an administrator does before a move with further practices (docs/loading.md)."""
+    async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=30) as client:
+        setting = {"contacts_to_multiple_accounts": True}
+        (await client.post("/__admin/settings", json=setting)).raise_for_status()
 
 
 def _environment(bootstrap: str, sandbox: SandboxProcess, directory: Path) -> dict[str, str]:
@@ -421,9 +429,12 @@ async def _others(sandbox: SandboxProcess) -> dict[str, str]:
     async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=120) as client:
         dump = (await client.get("/__admin/dump")).json()
     found: dict[str, str] = {}
+    tables = dump.get("objects", dump)
+    contacts = {row["Id"] for row in tables["Contact"] if row.get("VP_Id__c")}
     for name in Catalogue().sobjects:
-        for row in dump["objects"][name] if "objects" in dump else dump[name]:
-            if not row.get("VP_Id__c"):
+        for row in tables[name]:
+            direct = name == RELATION and row["ContactId"] in contacts  # Salesforce's own
+            if not row.get("VP_Id__c") and not direct:
                 found[row["Id"]] = f"{row.get('SystemModstamp')} {row.get('IsDeleted')}"
     return found
 

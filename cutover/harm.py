@@ -18,7 +18,11 @@ _SOURCE_FAULTS: Final = (
 _TARGET_FAULTS: Final = (
     {"route": "/services/data", "kind": "expire_session", "every": 41},
     {"route": "/services/data", "kind": "503", "every": 83},
-    {"route": "(Contact|Event|Opportunity|Insurance_Plan__c|Lab_Result__c|Task)", "kind": "lock", "every": 199},
+    {
+        "route": "(Contact|AccountContactRelation|Event|Opportunity|Insurance_Plan__c|Lab_Result__c|Task)",
+        "kind": "lock",
+        "every": 199,
+    },
 )
 """What goes wrong while it runs: every n-th request, and every n-th row that finds its parent locked."""
 

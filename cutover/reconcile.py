@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agents.outputs import NO_VERSION, Outputs, check_of, row_of
+from connectors.errors import NotFound
 from connectors.salesforce import soql
 from connectors.salesforce.session import Salesforce
 from cutover import phase
@@ -24,7 +25,7 @@ from cutover.ledger.read import Reader
 from cutover.publish import open_publisher
 from cutover.settings import Settings
 from cutover.target import open_target
-from mapping.rules import MapDocument
+from mapping.rules import RELATION, RELATION_ACCOUNT, RELATION_CONTACT, MapDocument
 from topics.codec import Codec
 from topics.messages import Ready, RowMember
 
@@ -42,6 +43,8 @@ class Found:
         missing: References of rows that are not there: somebody deleted them.
         unknown: Rows under our external id that the ledger says are not there: `reference row_id state`. A worker that stood still can leave one, or a person.
         edited: Rows that somebody else changed last: `reference row_id by at`.
+        direct: Of relations, those that Salesforce made by itself for contacts of ours; None of other objects.
+        contacts: Of relations, contacts of ours that have an account: each has one of these.
     """
 
     sobject: str
@@ -50,6 +53,8 @@ class Found:
     missing: list[str] = field(default_factory=list)
     unknown: list[dict[str, Any]] = field(default_factory=list)
     edited: list[dict[str, Any]] = field(default_factory=list)
+    direct: int | None = None
+    contacts: int | None = None
 
 
 async def reconcile(settings: Settings, *, dry_run: bool) -> list[Found]:
@@ -74,6 +79,8 @@ async def reconcile(settings: Settings, *, dry_run: bool) -> list[Found]:
         me = await target.user_id()
         for sobject in settings.catalogue.sobjects:
             if any(rule.target == sobject for rule in document.rows.values()):
+                if sobject == RELATION and not await _has(target, sobject):
+                    continue  # the org does not let contacts have several accounts
                 comparison = _Comparison(settings, document, sobject)
                 answer.append(await comparison.run(target, me))
                 asked += comparison.checks(newest["run"])
@@ -117,6 +124,11 @@ class _Comparison:
             self._lost = list(_still(reader, expected))
             found.unknown = list(_unknown(reader, unexpected))
         found.missing = [row["reference"] for row in self._lost]
+        if found.sobject == RELATION:
+            own = f"{RELATION_CONTACT.removesuffix('Id')}.{soql.name(self._external_id)} != null"
+            found.direct = await _count(target, f"{RELATION} WHERE IsDirect = true AND {own}")
+            own = f"{soql.name(self._external_id)} != null"
+            found.contacts = await _count(target, f"Contact WHERE {RELATION_ACCOUNT} != null AND {own}")
         return found
 
     def _query(self) -> str:
@@ -146,6 +158,19 @@ class _Comparison:
             check["members"] = counting.get(row["row_id"], [])
             asked.append(check)
         return asked
+
+
+async def _has(target: Salesforce, sobject: str) -> bool:
+    try:
+        await target.describe(sobject)
+    except NotFound:
+        return False
+    return True
+
+
+async def _count(target: Salesforce, what: str) -> int:
+    answer = await target.json("GET", "/query", what="count", params={"q": f"SELECT COUNT() FROM {what}"}, read=True)  # noqa: S608
+    return int(answer["totalSize"])
 
 
 def _still(reader: Reader, missed: Mapping[str, Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

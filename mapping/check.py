@@ -8,10 +8,10 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from mapping.rules import Column, MapDocument, ObjectRule
+from mapping.rules import RELATION, Column, MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 
-__all__ = ["Finding", "check_map", "insert_only_columns", "lacking_for_roles", "left_out"]
+__all__ = ["SETTING_OFF", "Finding", "check_map", "insert_only_columns", "lacking_for_roles", "left_out"]
 
 Describes = Mapping[str, Mapping[str, Any]]
 """Salesforce object -> the answer of `GET /sobjects/<object>/describe`; one that doesn't exist is absent."""
@@ -52,10 +52,13 @@ _TYPES: Final[Mapping[str, frozenset[str]]] = {
     "money": frozenset({"double", "currency"}),
     "integer": _NUMERIC,
     "boolean": frozenset({"boolean"}),
+    "ongoing": frozenset({"boolean"}),
 }
 _ID_LENGTH: Final = 18
 _NO_LOOKUP: Final = frozenset({"ContentVersion"})
 """Objects that no custom lookup can lead to (Setup offers none): a text of an id's length keeps their ids."""
+SETTING_OFF: Final = "CONTACTS_TO_MULTIPLE_ACCOUNTS_OFF"
+"""The org doesn't let contacts have several accounts: then there is no object for their relations."""
 _FILLED_BY_SALESFORCE: Final = frozenset({"OwnerId", "RecordTypeId", "CurrencyIsoCode"})
 
 
@@ -127,6 +130,14 @@ def _fields(describe: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Describes) -> Iterator[Finding]:
     describe = describes.get(rule.target)
+    if describe is None and rule.relates:
+        hint = (
+            'let "Allow users to relate a contact to multiple accounts" be on (Setup, Account Settings) and give the integration user access to '
+            f"{RELATION}; then start the workers again, and `carryover replay --held {SETTING_OFF}` brings what was held"
+        )
+        message = f"the org has no {RELATION} that we see: every record is held as {SETTING_OFF}"
+        yield Finding("warning", name, "", SETTING_OFF, message, hint)
+        return
     if describe is None:
         hint = "create it in the org, give the integration user access to it, or correct `target` in the map"
         yield Finding("error", name, "", "OBJECT_MISSING", f"the org has no object {rule.target}", hint)
@@ -352,7 +363,7 @@ def _required_by_org(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[s
 
 def _unused(name: str, rule: ObjectRule) -> Iterator[Finding]:
     columns = rule.columns.values()
-    used = {field for spec in columns for field in (*spec.source_fields, spec.plus_minutes, spec.else_from)}
+    used = {field for spec in columns for field in (*spec.source_fields, spec.plus_minutes, spec.else_from, spec.seen)}
     used |= {spec.default_by.from_ for spec in columns if spec.default_by is not None}
     for field in SOURCE_FIELDS[rule.resource]:
         if field not in used:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from mapping.compared_choice import Counted, Rank, counted_value, rank
 from mapping.compared_texts import NamedTest, Test, like_entries, like_html, like_named, like_text
-from mapping.compared_times import day, day_of, instant, named
+from mapping.compared_times import day, day_of, goes_on, instant, named
 from mapping.compared_values import GLUE, amount, answer, looks_like_email, nothing, number_of, tidy
 from mapping.rules import Column, MapDocument
 
@@ -62,11 +62,12 @@ class Comparison:
         self._tests: list[tuple[str, str, tuple[str, ...], bool, Test, str]] = []
         self._spans: list[tuple[str, Column]] = []
         self._named: list[tuple[str, NamedTest]] = []
+        self._ongoing: list[tuple[str, Column]] = []
         self._parents: list[tuple[str, Column, str | None]] = []
         self._owners: list[tuple[str, Column, str | None]] = []
         self._made: list[tuple[str, Column, Column]] = []
         self._ranks: dict[str, Rank] = {}
-        self._zone = document.zone
+        self._zone, self._as_of = document.zone, document.as_of
         columns = {name: column for name, column in rule.columns.items() if not column.where_allowed}
         for name, column in columns.items():
             if column.counted is not None:
@@ -90,6 +91,8 @@ class Comparison:
                 self._spans.append((name, column))
             elif column.default_by is not None:
                 self._named.append((name, like_named(column, column.default_by)))
+            elif column.as_ == "ongoing":
+                self._ongoing.append((name, column))
             else:
                 self._tests.append(_declared(name, column, self._zone))
         deleted = () if self._deleted_column is None else (self._deleted_column,)
@@ -139,6 +142,9 @@ class Comparison:
             if not _ends(column, self._zone, (start, minutes, other), row.get(name)):
                 found.append(Mismatch(name, "plus_minutes"))
         found.extend(Mismatch(name, "default_by") for name, right in self._named if not right(fields, row.get(name)))
+        for name, column in self._ongoing:
+            if row.get(name) is not goes_on(column, self._zone, self._as_of, fields):
+                found.append(Mismatch(name, "ongoing"))
         found.extend(self._miscounted(fields, custom, counted, row))
         for name, column, stand_in in self._owners:
             if not _owns(fields, column, stand_in, row.get(name), owner_of):

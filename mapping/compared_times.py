@@ -3,11 +3,15 @@
 A second opinion, as `comparators`, which calls it: nothing is shared with `transforms` or `local_time`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["day", "day_of", "instant", "named"]
+from mapping.compared_values import tidy
+from mapping.rules import Column
+
+__all__ = ["day", "day_of", "goes_on", "instant", "named"]
 
 _DAY: Final = timedelta(days=1)
 
@@ -95,3 +99,14 @@ def day_of(text: str, zone: ZoneInfo | None) -> str | None:
         return None
     shown = moment if zone is None else moment.astimezone(zone)
     return shown.date().isoformat()
+
+
+def goes_on(column: Column, zone: ZoneInfo | None, as_of: str | None, fields: Mapping[str, str | None]) -> bool | None:
+    """Whether a checkbox that says if something goes on has to be ticked; None when the record could not be loaded at all."""
+    end = tidy(fields.get(column.from_ or ""))
+    if not end or end == "0001-01-01":
+        return True
+    if day(end) is None:
+        return True if column.on_invalid == "blank" else None
+    told = day_of(tidy(fields.get(column.seen or "")), zone)
+    return not any(one is not None and end <= one for one in (told, as_of))

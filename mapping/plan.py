@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from mapping.ongoing import compile_ongoing
 from mapping.rules import Column, MapDocument, SameAs, Skip
 from mapping.source_fields import SOURCE_FIELDS
-from mapping.text_steps import Note, Value
+from mapping.text_steps import Note, Step, Value
 from mapping.transforms import compile_step
 
 __all__ = [
@@ -147,7 +148,7 @@ class Plan:
         for name, column in rule.columns.items():
             match column.kind:
                 case "from" | "join" | "sum" | "latest":  # the last two: what the column is while nothing counts
-                    self._steps.append((name, compile_step(name, column, zone)))
+                    self._steps.append((name, _compile_step(name, column, document)))
                 case "first":
                     self._first(name, column, zone)
                 case "custom":
@@ -274,6 +275,12 @@ class Plan:
         columns: dict[str, Value] = {self.external_id: self._prefix + vp_id, self.deleted_column: deleted_at}
         columns.update(dict.fromkeys(self._run_columns, run))
         return columns
+
+
+def _compile_step(name: str, column: Column, document: MapDocument) -> Step:
+    if column.as_ == "ongoing":
+        return compile_ongoing(name, column, document.zone, document.as_of)
+    return compile_step(name, column, document.zone)
 
 
 def _compile_skip(skip: Skip) -> tuple[Callable[[Mapping[str, str | None]], bool], str]:

@@ -18,7 +18,7 @@ __all__ = ["Mistake", "check_rules"]
 
 _SOURCES: Final = ("from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest", "first")
 _BESIDE_FROM: Final = frozenset({"parent", "sum", "latest", "first"})
-_UNFITTING: Final = {"number", "money", "integer", "boolean", "date", "day", "datetime"}
+_UNFITTING: Final = {"number", "money", "integer", "boolean", "date", "day", "datetime", "ongoing"}
 _SUMMED: Final = {"number", "money", "integer"}
 _ROLES: Final = {("Opportunity", "ContactId"): "OpportunityContactRole"}
 """Columns that Salesforce derives from a primary role once the row is there, and the object of the roles."""
@@ -256,6 +256,13 @@ def _options(path: Path, rule: ObjectRule, column: Column) -> Iterator[Mistake]:
     for field in (column.each,) if isinstance(column.each, str) else column.each or ():
         if not field.isidentifier():
             yield (*path, "each"), f"`{field}` can't be a field's name", "name fields of the list's entries"
+    if column.seen is not None and fields is not None and column.seen not in fields:
+        yield (*path, "seen"), f"`{rule.resource}` has no field `{column.seen}`", near(column.seen, fields)
+    if (column.seen is None) != (column.as_ != "ongoing"):
+        hint = "write `{from: ends_on, as: ongoing, seen: updated_at}`"
+        yield path, "`as: ongoing` and `seen` go together", hint
+    elif column.seen is not None and (rule.kind != "row" or column.answer is not None):
+        yield (*path, "seen"), "`as: ongoing` is for fields of records with rows of their own", "use `as: date`"
     if column.else_from is not None:
         if fields is not None and column.else_from not in fields:
             yield (

@@ -19,6 +19,9 @@ __all__ = [
     "OPTIONS",
     "PATH",
     "PLACE",
+    "RELATION",
+    "RELATION_ACCOUNT",
+    "RELATION_CONTACT",
     "Column",
     "DefaultBy",
     "MapDocument",
@@ -41,16 +44,24 @@ PATH: Final = "PathOnClient"
 PLACE: Final = "FirstPublishLocationId"
 """Its column with the row that the file is shown at; links carry it once the file is there."""
 
+RELATION: Final = "AccountContactRelation"
+"""The Salesforce object that relates a contact to further accounts. The relation to the account in the contact's own row Salesforce makes, moves and removes
+by itself: it is the direct one, and no two may be related twice (Object Reference, AccountContactRelation)."""
+RELATION_CONTACT: Final = "ContactId"
+RELATION_ACCOUNT: Final = "AccountId"
+"""Its two links, and the column of the contact that makes the direct one."""
+
 MOST_BYTES: Final = 2 * 1024**3
 """Largest content of a ContentVersion (REST API Developer Guide v66, "Insert or Update Blob Data")."""
 
 Kind = Literal["from", "custom", "join", "constant", "source_tag", "run", "parent", "sum", "latest", "first"]
-Form = Literal["text", "html", "email", "date", "day", "datetime", "number", "money", "integer", "boolean"]
+Form = Literal["text", "html", "email", "date", "day", "datetime", "number", "money", "integer", "boolean", "ongoing"]
 ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
-    "from": _TEXT | {"whole", "plus_minutes", "else_from", "each", "answer", "with", "where_allowed", "default_by"},
+    "from": _TEXT
+    | {"whole", "plus_minutes", "else_from", "seen", "each", "answer", "with", "where_allowed", "default_by"},
     "custom": _TEXT | {"whole"},
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
@@ -90,6 +101,7 @@ class Column(_Rule):
     a `from` for when nothing counts) and `first` (with a `from` or `custom` for when nothing counts, or without) says where from.
 
     `primary_role` names the object whose primary row carries a parent that can be set only with a new row.
+    `seen` names the field with a time that has been, see `as: ongoing`.
     `where_allowed`: only in an org that lets us set the column; elsewhere it is as if the map did not name it.
     `whole`: of money, what an amount without decimals means.
     """
@@ -113,6 +125,7 @@ class Column(_Rule):
     whole: Literal["units", "cents", "reject"] = "units"
     plus_minutes: StrictStr | None = Field(default=None, min_length=1)
     else_from: StrictStr | None = Field(default=None, min_length=1)
+    seen: StrictStr | None = Field(default=None, min_length=1)
     each: StrictStr | tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
     answer: StrictStr | tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
     required: StrictBool = False
@@ -272,6 +285,11 @@ class ObjectRule(_Rule):
         return self.target == FILE
 
     @property
+    def relates(self) -> bool:
+        """Whether its rows are relations of a contact with further accounts."""
+        return self.target == RELATION
+
+    @property
     def contact_column(self) -> str | None:
         """The column that Salesforce derives from the row's primary contact role once the row is there, if the map names one."""
         return next((name for name, column in self.columns.items() if column.primary_role is not None), None)
@@ -341,6 +359,12 @@ class MapDocument(_Rule):
         """The Salesforce objects that carry a column of a row once it is there: contact roles."""
         columns = (column for rule in self.rows.values() for column in rule.columns.values())
         return frozenset(column.primary_role for column in columns if column.primary_role is not None)
+
+    @property
+    def related(self) -> frozenset[str]:
+        """The objects whose rows are related to further accounts: those hear with which account a row of theirs stands in the org."""
+        links = (rule.columns.get(RELATION_CONTACT) for rule in self.rows.values() if rule.relates)
+        return frozenset(link.parent for link in links if link is not None and link.parent is not None)
 
     @property
     def parts(self) -> dict[str, list[str]]:

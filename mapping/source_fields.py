@@ -53,6 +53,7 @@ SOURCE_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *_STAMPS,
         ),
         "insurance-carriers": ("name", "payer_code", "phone", *_ADDRESS, *_STAMPS),
+        "practice-memberships": ("patient_id", "practice_id", "role", "starts_on", "ends_on", *_STAMPS),
         "insurance-policies": (
             "patient_id",
             "carrier_id",

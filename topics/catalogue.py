@@ -23,6 +23,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "coverage": "Contact",
         "intake_form": "Contact",
         "patient": "Contact",
+        "practice_membership": "AccountContactRelation",
         "insurance_policy": "Insurance_Plan__c",
         "lab_result": "Lab_Result__c",
         "imaging_record": "Imaging_Record__c",

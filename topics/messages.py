@@ -147,6 +147,8 @@ class Landed(TypedDict):
     parent: str
     sf_id: str
     epoch: int
+    account: str | None
+    version: str | None
 
 
 class Rejected(TypedDict):

@@ -59,6 +59,11 @@ def _print(found: list[reconciling.Found], dry_run: bool) -> None:
         "edited": "edited by others",
     }
     options.print_table("Salesforce against the ledger", columns, rows, "The map writes nothing.")
+    for one in found:
+        if one.direct is not None:
+            click.echo(
+                f"{one.sobject}: {one.held:,} of ours, and {one.direct:,} that Salesforce makes by itself for {one.contacts:,} contacts with an account."
+            )
     looked = "" if dry_run else "; the loaders look for them, `carryover rejects` tells"
     missing = [{"reference": name, "sobject": one.sobject} for one in found for name in one.missing]
     _list(f"Missing{looked}", {"reference": "record", "sobject": "object"}, missing)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from connectors.errors import NotFound, RequestRefused
 from connectors.salesforce.session import Salesforce
 from cutover.outcome import Failed
+from mapping.rules import RELATION
 
 _MADE_BY_PEOPLE: Final = frozenset(
     {
@@ -58,6 +59,7 @@ class Children:
         for child, field in self._lookups[sobject]:
             signed = child not in _UNSIGNED
             columns = ["Id", field, *(("CreatedById", "LastModifiedById") if signed else ())]
+            columns += ["IsDirect"] if child == RELATION else []
             select = f"SELECT {', '.join(columns)} FROM {child}"  # noqa: S608 - names from the org's describe
             try:
                 rows = await self._salesforce.query_in(select, field, ids)
@@ -67,6 +69,8 @@ class Children:
                     f"a person's rows hang on a {sobject}: give it read access to {child} and this field, then run this again."
                 ) from None
             for row in rows:
+                if row.get("IsDirect"):  # Salesforce's own: made and removed with the link that it shows
+                    continue
                 by = frozenset({row["CreatedById"], row["LastModifiedById"]}) if signed else None
                 found[row[field]].append(Child(row["Id"], row[field], by))
         return found

@@ -12,6 +12,7 @@ from cutover.rollback.children import Child, Children
 from cutover.rollback.files import FileUndo
 from cutover.rollback.values import Written
 from cutover.rollback.verdict import ROLLED_BACK, Row, Verdict
+from mapping.rules import RELATION
 
 _NAMED: Final = 10
 _EDITOR: Final = "LastModifiedById"
@@ -54,6 +55,9 @@ class Judge:
         self.settled: set[str] = set()
         """Salesforce ids of rows that are deleted or restored, or would be: they hold nobody back. About 110 bytes each."""
 
+        self._theirs: set[str] = set()
+        """Ids of relations of somebody else: nothing can take them off the contact and the account that they relate, so these stay."""
+
     def settle(self, row_id: str) -> None:
         """The row is deleted or restored, or would be, and with it what goes along."""
         self.settled.add(row_id)
@@ -61,6 +65,7 @@ class Judge:
 
     async def restores(self, rows: Sequence[Row]) -> list[Verdict]:
         """What is to become of rows that somebody else made: at most `MOST_IDS`, of one Salesforce object."""
+        self._theirs.update(row["row_id"] for row in rows if row["sobject"] == RELATION)
         open_, verdicts = _open(rows)
         images = await self._written.images(open_)
         stored = await self._stored(open_)
@@ -99,7 +104,9 @@ class Judge:
         left: list[Row] = []
         for row in open_:
             found = stored[row["row_id"]]
-            if found is None:
+            if found is None or found.get(
+                "IsDirect"
+            ):  # a relation that has become Salesforce's own goes with its contact
                 verdicts.append(Verdict(row, "gone"))
             elif kept := self._edited(row, found, sources):
                 verdicts.append(kept)
@@ -115,7 +122,7 @@ class Judge:
         found = await self._children.of(sobject, row_ids)
         beside = await self._files.beside(sobject, row_ids)
         self._links |= beside.links
-        ids = list({child.id for children in found.values() for child in children} - self.settled)
+        ids = list({child.id for children in found.values() for child in children} - self.settled - self._theirs)
         ours: dict[str, str] = {}
         for start in range(0, len(ids), 10_000):
             ours |= self._reader.owners_of_rows(ids[start : start + 10_000])
@@ -134,6 +141,8 @@ class Judge:
 
     def _stays(self, child: Child, ours: Mapping[str, str]) -> bool:
         """Whether a row that hangs on one of ours holds it back: all but those that Salesforce made beside ours when we wrote."""
+        if child.id in self._theirs:
+            return True
         return child.id not in self.settled and (child.id in ours or child.signed_by != frozenset({self._me}))
 
     def _edited(self, row: Row, stored: dict[str, Any], sources: Mapping[str, Any]) -> Verdict | None:
@@ -153,7 +162,11 @@ class Judge:
         found: dict[str, dict[str, Any] | None] = {}
         for object_ in dict.fromkeys(row["object"] for row in rows):
             ids = [row["row_id"] for row in rows if row["object"] == object_]
-            columns = [*self._written.columns(object_), _EDITOR]
+            columns = [
+                *self._written.columns(object_),
+                _EDITOR,
+                *(["IsDirect"] if rows[0]["sobject"] == RELATION else []),
+            ]
             for start in range(0, len(ids), MOST_IDS):
                 part = ids[start : start + MOST_IDS]
                 answer = await self._collections.retrieve(rows[0]["sobject"], part, columns)

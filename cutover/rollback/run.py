@@ -103,6 +103,7 @@ async def _pass(settings: Settings, scene: _Scene, run: str, outputs: Outputs | 
     sobjects = settings.catalogue.sobjects
     names = [name for name in sobjects if any(rule.target == name for rule in scene.document.objects.values())]
     found = await described(scene.target, scene.document)
+    names = [name for name in names if name in found]  # what an org does not have was not written
     describes = {name: found[name] for name in names}
     roles = ContactRoles(scene.target, found.get(ROLE))
     with Reader(settings.ledger) as reader:

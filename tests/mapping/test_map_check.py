@@ -210,3 +210,13 @@ def test_roles_that_we_cannot_change_are_a_warning_that_says_what_it_costs(roles
     assert words in found.message
     assert "rejected" in found.message
     assert "Edit" in found.hint
+
+
+def test_an_org_without_relations_is_a_warning_that_says_what_to_switch_on():
+    document = default_map()
+    relations = document.model_copy(
+        update={"objects": {"practice_membership": document.objects["practice_membership"]}}
+    )
+    (found,) = check_map(relations, {})
+    assert (found.severity, found.code) == ("warning", "CONTACTS_TO_MULTIPLE_ACCOUNTS_OFF")
+    assert "relate a contact to multiple accounts" in found.hint

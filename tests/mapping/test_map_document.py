@@ -40,6 +40,7 @@ def test_the_default_map_is_valid_and_knows_what_its_objects_become():
     assert list(document.rows) == [
         *accounts,
         "patient",
+        "practice_membership",
         "insurance_policy",
         "lab_result",
         "imaging_record",

@@ -9,6 +9,7 @@ import pytest
 
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline.memberships import let_contacts_have_several_accounts
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.practice import RECORDS
 
@@ -30,6 +31,7 @@ CANARIES = (
 async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small dirty practice, moved completely, with everything still running."""
     with SandboxProcess.start(patients=200, practices=12, seed=11, resources=RECORDS) as sandbox:
+        let_contacts_have_several_accounts(sandbox)
         pipeline = Pipeline(kafka.bootstrap, f"moved.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("moved"))
         try:
             pipeline.practice.put("patient", *CANARIES)

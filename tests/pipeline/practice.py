@@ -15,6 +15,7 @@ from sandbox.process import SandboxProcess
 from tests.pipeline.findings import check_images, check_results
 from tests.pipeline.insurance import check_facets, check_plans
 from tests.pipeline.intake import check_answers
+from tests.pipeline.memberships import check_memberships
 from tests.pipeline.messages import check_messages, check_notes
 from tests.pipeline.visits import check_bills, check_visits
 
@@ -25,6 +26,7 @@ RECORDS = ",".join(dict.fromkeys(name for name in RESOURCES.values() if name != 
 STAND_IN = "practice:~unassigned"
 MOVED = (
     "Account",
+    "AccountContactRelation",
     "Contact",
     "Event",
     "Insurance_Plan__c",
@@ -138,6 +140,11 @@ class Org:
         assert made.is_success, made.text
         return str(made.json()["id"])
 
+    def relates(self) -> bool:
+        """Whether contacts may have several accounts."""
+        found = self.http.get("/settings").raise_for_status().json()
+        return bool(found["contacts_to_multiple_accounts"])
+
     def fault(self, **fault: Any) -> None:
         self.http.post("/faults", json=fault).raise_for_status()
 
@@ -208,6 +215,9 @@ def check_equal(practice: Practice, org: Org) -> None:
     check_plans(source, ours(dump["Insurance_Plan__c"]), reference_of)
     check_results(source, ours(dump["Lab_Result__c"]), reference_of)
     check_images(source, ours(dump["Imaging_Record__c"]), reference_of)
+    if org.relates():
+        live = [row for row in dump["AccountContactRelation"] if not row["IsDeleted"]]
+        check_memberships(source, live, contacts, reference_of)
     check_bills(source, ours(dump["Opportunity"]), reference_of, org.users())
     tasks, users = ours(dump["Task"]), org.users()
     check_notes(source, tasks, reference_of, users)
@@ -261,5 +271,6 @@ DESK = {
     "visits": 2,
     "payments": 2,
     "rebills": 1,
+    "memberships": 2,
 }
 """What people at the desk do at a time while a long test runs (`Practice.mutate`); `check_equal` must know all that it touches."""

@@ -136,3 +136,18 @@ def test_a_bill_that_goes_over_to_another_patient_takes_its_payments_along(opene
     of_bills = [payment for payment in after["payments"] if payment["invoice_id"] in moved]
     assert of_bills
     assert all(payment["patient_id"] == moved[payment["invoice_id"]] for payment in of_bills)
+
+
+def test_further_practices_are_entered_ended_moved_and_deleted(opened: Callable[[], Storage]) -> None:
+    storage = opened()
+    before = dump_of(storage)
+    changes = Desk(storage).work(Work(memberships=40), 6)
+    assert {change["object"] for change in changes} == {"practice_membership"}
+    assert {change["op"] for change in changes} == {"create", "update", "delete"}
+    found = changed(before, dump_of(storage))["practice-memberships"]
+    known = {one["id"]: one for one in before["practice-memberships"]}
+    assert any(one["id"] not in known for one in found)
+    assert any(one["practice_id"] != known[one["id"]]["practice_id"] for one in found if one["id"] in known)
+    assert any(one["ends_on"] == STAMP[:10] for one in found)
+    after = dump_of(storage)["practice-memberships"]
+    assert len({(one["patient_id"], one["practice_id"]) for one in after}) == len(after)

@@ -203,6 +203,17 @@ def test_patients_have_several_plans_and_forms_have_answers(practice: Dump) -> N
             assert all("answer" in question or "answers" in question for question in section["questions"])
 
 
+def test_some_patients_go_to_one_or_two_further_practices_and_none_to_their_own_twice(practice: Dump) -> None:
+    own = {record["id"]: record["practice_id"] for record in practice["patients"]}
+    memberships = practice["practice-memberships"]
+    counts = Counter(one["patient_id"] for one in memberships)
+    assert set(counts.values()) == {1, 2}
+    assert 0.15 < len(counts) / len(own) < 0.45
+    assert len({(one["patient_id"], one["practice_id"]) for one in memberships}) == len(memberships)
+    assert not [one for one in memberships if one["practice_id"] == own[one["patient_id"]]]
+    assert {bool(one["ends_on"]) for one in memberships} == {True, False}
+
+
 def test_runs_of_every_larger_resource_share_a_second(practice: Dump) -> None:
     for plural in ("appointments", "invoices", "payments", "notes"):
         assert max(Counter(record["updated_at"] for record in practice[plural]).values()) > 100, plural

@@ -9,7 +9,11 @@ from typing import Any
 STORED = json.loads((Path(__file__).parent / "written_v1.json").read_text(encoding="utf-8"))
 
 
-LATER: dict[str, dict[str, Any]] = {"ready": {"members": []}, "operation": {"members": [], "origin": None}}
+LATER: dict[str, dict[str, Any]] = {
+    "ready": {"members": []},
+    "operation": {"members": [], "origin": None},
+    "landed": {"account": None, "version": None},
+}
 """Fields that newer versions of a schema have, and how version 1's bytes are read."""
 
 BYTES = {"reject": "input", "member": "values"}
