@@ -4,8 +4,8 @@ Pure but for the state it is given: messages in, effects out; `agents.resolve` c
 under the same key, so everything about one parent is seen in order.
 
 Keys: ``P|<parent>`` holds the fate; ``W|<parent> NUL <child>|<facet>`` a waiting child, as it arrived; ``S|<parent> NUL <child>|<facet>`` one that stands for
-the parent or was linked later, and is told again when the parent has another id; ``R|<parent> NUL <child>`` one that relates the parent to an account: it is told
-again when the parent has another account, too, and is the one that Salesforce makes by itself or is it no more (`Relate`).
+the parent or was linked later, and is told again when the parent has another id; ``R|<parent> NUL <child>`` one that relates the parent to an account: it is
+told again when the parent has another account, too, and is the one that Salesforce makes by itself or is it no more (`Relate`).
 """
 
 from __future__ import annotations

@@ -185,18 +185,10 @@ class Resolve:
                 await self._outputs.member(message)
             case End(row):
                 await self._outputs.audit("delete", row, "deleted")
-            case Forward(waiting, sf_id, told):
-                await self._forward(waiting, sf_id, told)
             case Relate(waiting, sf_id, direct):
                 await self._relate(waiting, sf_id, offset, direct=direct)
-            case Hop(waiting):
-                stand_in = self._document.placeholder(reference.split(waiting["parent"])[0])
-                assert stand_in is not None, "the map was checked"
-                need: Need = {"column": waiting["column"], "parent": stand_in.reference, "on_absent": "hold"}
-                await self._outputs.waiting(waiting["row"], [need, *waiting["left"]])
-            case Later(waiting):
-                waiting["row"]["columns"][waiting["column"]] = None
-                await self._pass_on(waiting["row"], waiting["left"])
+            case Forward() | Later() | Hop():
+                await self._go_on(effect)
             case Hold(row, parent, code):
                 await self._outputs.audit("hold", row, "held", code=code, detail=parent)
             case Refuse(row, parent):
@@ -213,6 +205,19 @@ class Resolve:
             case Lookup(parent, run):
                 object_, vp_id = reference.split(parent)
                 await self._outputs.extract("lookup", object_, run, vp_id)
+
+    async def _go_on(self, effect: Forward | Later | Hop) -> None:
+        match effect:
+            case Forward(waiting, sf_id, told):
+                await self._forward(waiting, sf_id, told)
+            case Later(waiting):
+                waiting["row"]["columns"][waiting["column"]] = None
+                await self._pass_on(waiting["row"], waiting["left"])
+            case Hop(waiting):
+                stand_in = self._document.placeholder(reference.split(waiting["parent"])[0])
+                assert stand_in is not None, "the map was checked"
+                need: Need = {"column": waiting["column"], "parent": stand_in.reference, "on_absent": "hold"}
+                await self._outputs.waiting(waiting["row"], [need, *waiting["left"]])
 
     async def _forward(self, waiting: Waiting, sf_id: str | None, told: int) -> None:
         row = waiting["row"]

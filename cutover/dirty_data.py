@@ -24,6 +24,7 @@ class Rule(NamedTuple):
         rejected: codes that such records are rejected with.
         held: codes that such records are held with.
         skipped: whether such records are left out by the map's `skip`.
+        superfluous: whether such records are left out because Salesforce has by itself what they say.
         loaded: whether such records land, all of them or those that no code above stops.
         read: whether the source gives such records out at all.
     """
@@ -34,6 +35,7 @@ class Rule(NamedTuple):
     rejected: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     skipped: bool = False
+    superfluous: bool = False
     loaded: bool = True
     read: bool = True
 
@@ -217,6 +219,20 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "self_parents": Rule(
         "Relations", "Loaded without a parent, and that is reported.", reported=("SELF_REFERENCE_BLANKED",)
+    ),
+    "own_practices": Rule(
+        "Relations",
+        "Left out: Salesforce relates a patient and their own practice by itself.",
+        superfluous=True,
+        loaded=False,
+    ),
+    "unknown_practices": Rule(
+        "Relations", "Held by name, until the practice is there.", held=("PARENT_ABSENT",), loaded=False
+    ),
+    "repeated_practices": Rule(
+        "Relations",
+        "One of the two is loaded; the other is held with the row that is in its way, as Salesforce relates no two twice.",
+        held=("RELATION_TAKEN",),
     ),
     # Attachments
     "empty_documents": Rule(

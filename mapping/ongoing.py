@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from mapping.rules import Column
-from mapping.transforms import Note, Step, Value, compile_step
+from mapping.text_steps import Note, Step, Value
+from mapping.transforms import compile_step
 
 __all__ = ["compile_ongoing"]
 

@@ -249,20 +249,11 @@ def _options(path: Path, rule: ObjectRule, column: Column) -> Iterator[Mistake]:
     if column.plus_minutes is not None and fields is not None and column.plus_minutes not in fields:
         place = (*path, "plus_minutes")
         yield place, f"`{rule.resource}` has no field `{column.plus_minutes}`", near(column.plus_minutes, fields)
-    if column.default_by is not None and rule.part_of is not None:
-        yield (*path, "default_by"), "`default_by` means nothing for what counts in another row", "say `default`"
-    if column.default_by is not None and fields is not None and (named := column.default_by.from_) not in fields:
-        yield (*path, "default_by"), f"`{rule.resource}` has no field `{named}`", near(named, fields)
+    yield from _default_by_options(path, rule, column, fields)
+    yield from _ongoing(path, rule, column, fields)
     for field in (column.each,) if isinstance(column.each, str) else column.each or ():
         if not field.isidentifier():
             yield (*path, "each"), f"`{field}` can't be a field's name", "name fields of the list's entries"
-    if column.seen is not None and fields is not None and column.seen not in fields:
-        yield (*path, "seen"), f"`{rule.resource}` has no field `{column.seen}`", near(column.seen, fields)
-    if (column.seen is None) != (column.as_ != "ongoing"):
-        hint = "write `{from: ends_on, as: ongoing, seen: updated_at}`"
-        yield path, "`as: ongoing` and `seen` go together", hint
-    elif column.seen is not None and (rule.kind != "row" or column.answer is not None):
-        yield (*path, "seen"), "`as: ongoing` is for fields of records with rows of their own", "use `as: date`"
     if column.else_from is not None:
         if fields is not None and column.else_from not in fields:
             yield (
@@ -280,6 +271,25 @@ def _options(path: Path, rule: ObjectRule, column: Column) -> Iterator[Mistake]:
             "a column that counts others needs a field for when there are none",
             "add `from:`, e.g. `from: total_amount`",
         )
+
+
+def _default_by_options(
+    path: Path, rule: ObjectRule, column: Column, fields: Collection[str] | None
+) -> Iterator[Mistake]:
+    if column.default_by is not None and rule.part_of is not None:
+        yield (*path, "default_by"), "`default_by` means nothing for what counts in another row", "say `default`"
+    if column.default_by is not None and fields is not None and (named := column.default_by.from_) not in fields:
+        yield (*path, "default_by"), f"`{rule.resource}` has no field `{named}`", near(named, fields)
+
+
+def _ongoing(path: Path, rule: ObjectRule, column: Column, fields: Collection[str] | None) -> Iterator[Mistake]:
+    if column.seen is not None and fields is not None and column.seen not in fields:
+        yield (*path, "seen"), f"`{rule.resource}` has no field `{column.seen}`", near(column.seen, fields)
+    if (column.seen is None) != (column.as_ != "ongoing"):
+        hint = "write `{from: ends_on, as: ongoing, seen: updated_at}`"
+        yield path, "`as: ongoing` and `seen` go together", hint
+    elif column.seen is not None and (rule.kind != "row" or column.answer is not None):
+        yield (*path, "seen"), "`as: ongoing` is for fields of records with rows of their own", "use `as: date`"
 
 
 def _parent(

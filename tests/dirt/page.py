@@ -46,7 +46,7 @@ def outcome(rule: Rule) -> str:
     parts = []
     if rule.loaded:
         parts.append("loaded" + (f" ({_codes(rule.reported)})" if rule.reported else ""))
-    if rule.skipped:
+    if rule.skipped or rule.superfluous:
         parts.append("skipped")
     if rule.rejected:
         parts.append(f"rejected ({_codes(rule.rejected)})")

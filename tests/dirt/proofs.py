@@ -61,6 +61,10 @@ FURTHER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "providers_without_email": ("tests/pipeline/test_owners.py::test_a_decision_at_run_time_releases_what_waits",),
     "practice_cycles": ("tests/pipeline/test_moving.py::test_practices_in_a_circle_arrive_and_are_linked",),
+    "own_practices": ("tests/pipeline/test_memberships.py::test_the_patients_own_practice_is_left_out_by_rule",),
+    "repeated_practices": (
+        "tests/pipeline/test_memberships.py::test_the_same_practice_twice_is_held_and_an_unknown_one_waits",
+    ),
     "empty_documents": ("tests/pipeline/test_documents.py::test_what_can_not_be_loaded_says_why",),
     "huge_documents": ("tests/pipeline/test_documents.py::test_what_can_not_be_loaded_says_why",),
     "missing_contents": ("tests/pipeline/test_documents.py::test_what_can_not_be_loaded_says_why",),

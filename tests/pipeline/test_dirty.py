@@ -34,7 +34,11 @@ OF_EACH: Final = 2  # samples of a kind and a resource
 FIRST: Final = 6_100_000  # their ids
 ANCHOR: Final = {"patient_id": "6000001", "practice_id": "6001", "provider_id": "1", "invoice_id": "6000002"}
 OBJECTS: Final = {"patients": "patient", "appointments": "appointment", "invoices": "invoice", "payments": "payment"}
-OBJECTS_TOO: Final = {"documents": "document", "lab-results": "lab_result"}
+OBJECTS_TOO: Final = {
+    "documents": "document",
+    "lab-results": "lab_result",
+    "practice-memberships": "practice_membership",
+}
 SAMPLED: Final = ({rule.kind for rule in SPOILS} | dirt.USUAL_KINDS.keys() | {"no_practice"}) - {"absent_fields"}
 """Kinds of single records, of which samples are put in. A record without a field can't be handed in at the door."""
 
@@ -47,6 +51,7 @@ def sample(kind: str, one: Struck, number: int) -> Record:
         "dangling_practices": {"practice_id"},
         "orphan_appointments": {"patient_id"},
         "zero_references": {"provider_id"},
+        "unknown_practices": {"practice_id"},
     }.get(kind, set())
     record = one.record | {"id": vp_id}
     record |= {name: value for name, value in ANCHOR.items() if name in record and name not in own}
@@ -112,6 +117,20 @@ def _crowd(dump: Dump) -> list[str]:
     return crowd[::100]
 
 
+def _own_practices(dump: Dump) -> list[str]:
+    own = {one["id"]: one["practice_id"] for one in dump["patients"]}
+    return those("practice_membership", lambda one: one["practice_id"] == own.get(one["patient_id"]))(dump)
+
+
+def _repeated_practices(dump: Dump) -> list[str]:
+    own = {one["id"]: one["practice_id"] for one in dump["patients"]}
+    by_pair: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in dump["practice-memberships"]:
+        if one["practice_id"] != own.get(one["patient_id"]):
+            by_pair[one["patient_id"], one["practice_id"]].append(f"practice_membership:{one['id']}")
+    return [reference for twice in by_pair.values() if len(twice) > 1 for reference in twice]
+
+
 FOUND: Final[dict[str, Find]] = {  # kinds that lie between records: which records of the practice they are
     "accents": those("patient", lambda one: not str(one.get("first_name")).isascii()),
     "family_emails": those("patient", lambda one: one["email"]),
@@ -124,6 +143,8 @@ FOUND: Final[dict[str, Find]] = {  # kinds that lie between records: which recor
     "archived_records": those("patient", lambda one: True, "patients_archived"),
     "guarantor_cycles": those("patient", lambda one: one.get("guarantor_id")),
     "practice_cycles": those("practice", lambda one: one["id"] in {"1", "2", "3"}),
+    "own_practices": _own_practices,
+    "repeated_practices": _repeated_practices,
     "self_parents": those("practice", lambda one: one["parent_id"] == one["id"]),
     "providers_without_email": _staff("Nameless", "Blank"),
     "shared_provider_emails": _staff("Left", "Right"),
@@ -218,7 +239,7 @@ async def test_each_kind_ends_as_declared(moved: Moved, kind: str) -> None:
     rule = RULES[kind]
     declared = {("rejected", code) for code in rule.rejected} | {("held", code) for code in rule.held}
     declared |= {("loaded", None)} if rule.loaded else set()
-    declared |= {("skipped", None)} if rule.skipped else set()
+    declared |= {("skipped", None)} if rule.skipped or rule.superfluous else set()
     pure = {one: outcomes(moved, one) for one in moved.samples.get(kind, ())}
     mixed = {one: outcomes(moved, one) for one in moved.found.get(kind, ())}
     assert pure or mixed, "nothing is struck"
