@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import statistics
 import sys
 import time
@@ -35,7 +36,7 @@ from cutover.outcome import DIFFERENT, Failed
 from cutover.owners import decide, find_user
 from cutover.proof import Proof, prove
 from cutover.publish import publish
-from cutover.settings import Settings, load
+from cutover.settings import ControlSettings, Settings, load
 from cutover.source import open_source
 from cutover.status import gather
 from cutover.supervise import Supervisor, command
@@ -182,8 +183,20 @@ def _environment(bootstrap: str, sandbox: SandboxProcess, directory: Path) -> di
         "CARRYOVER_TARGET__CLIENT_ID": org["client_id"],
         "CARRYOVER_TARGET__CLIENT_SECRET": org["client_secret"],
         "CARRYOVER_CUTOVER__DATA_DIR": str(directory / "data"),
-        "CARRYOVER_CONTROL__PORT": os.environ.get("CARRYOVER_CONTROL__PORT", "8790"),
+        "CARRYOVER_CONTROL__PORT": os.environ.get("CARRYOVER_CONTROL__PORT") or str(_free_port()),
     }
+
+
+def _free_port() -> int:
+    """The usual port of the status page, or another one when something has it: without control the demo would never end."""
+    usual = ControlSettings()
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((usual.host, usual.port))
+        except OSError:
+            tried.bind((usual.host, 0))
+        return int(tried.getsockname()[1])
 
 
 def _empty(directory: Path) -> str:
