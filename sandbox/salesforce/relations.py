@@ -37,13 +37,15 @@ class Relations:
             [write.ids[row] for row in old],
             live=True,
         )
+        there = set()
         for identity, contact, account, direct in list(found):
             if account == identities[contact]:
                 connection.execute("UPDATE AccountContactRelation SET IsDirect = 1 WHERE Id = ?", (identity,))
-                del identities[contact]
+                there.add(contact)
             elif direct:
                 connection.execute("UPDATE AccountContactRelation SET IsDeleted = 1 WHERE Id = ?", (identity,))
-        self._add(connection, {str(key): value for key, value in identities.items() if value}, write.user, write.at)
+        new = {str(key): value for key, value in identities.items() if value and key not in there}
+        self._add(connection, new, write.user, write.at)
 
     def begin(self, connection: sqlite3.Connection, user: str, at: str) -> None:
         """Makes the direct relations of the contacts that are there when the org begins to have them."""

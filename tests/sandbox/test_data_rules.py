@@ -197,6 +197,9 @@ def test_saving_a_contact_makes_its_direct_relation_when_contacts_may_have_sever
     again = create(org, "AccountContactRelation", AccountId=second, ContactId=contact)
     assert org.refusal(again)[1] == "DUPLICATE_VALUE"
     assert org.refusal(org.http.delete(f"/sobjects/AccountContactRelation/{direct[0]['Id']}"))[0] == 400
+    same = {"AccountId": first, "Title": "As before"}
+    org.http.patch(f"/sobjects/Contact/{contact}", json=same).raise_for_status()
+    assert {each["AccountId"]: each["IsDirect"] for each in org.query(soql)} == {first: True, second: False}
     org.http.patch(f"/sobjects/Contact/{contact}", json={"AccountId": second}).raise_for_status()
     assert [(each["AccountId"], each["IsDirect"]) for each in org.query(soql)] == [(second, True)]
 
