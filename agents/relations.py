@@ -140,7 +140,8 @@ class RelationSending(Sending):
     # -- what the org holds ------------------------------------------------------------------------------------------------------------
 
     async def _look(self, items: Sequence[tuple[Item, str | None]], touch: Touch) -> _Held:
-        select = f"SELECT {', '.join(self._columns)} FROM {RELATION}"  # noqa: S608 - names of the confirmed map
+        names = dict.fromkeys([*self._columns, *(name for item, _ in items for name in item.names)])
+        select = f"SELECT {', '.join(names)} FROM {RELATION}"  # noqa: S608 - names of the confirmed map
         contacts = [_pair(item)[0] for item, _ in items]
         references = [item.reference for item, _ in items]
         held = _Held()
@@ -205,7 +206,8 @@ class RelationSending(Sending):
         await self._write_rows([{"Id": row["Id"], self._own: None} for row in marked], self._update, touch)
         if marked and failpoint.ARMED:
             failpoint.hit("relation-released")
-        known = [one for one in plans if one.row is not None]
+        results += [Result(one.item, one.row["Id"]) for one in plans if one.row is not None and self._is_right(one)]
+        known = [one for one in plans if one.row is not None and not self._is_right(one)]
         rows = [{**self._values(one.item, "update"), "Id": one.row["Id"]} for one in known if one.row is not None]
         written = list(zip(known, await self._write_rows(rows, self._update, touch), strict=True))
         new = [one for one in plans if one.row is None]
@@ -221,6 +223,11 @@ class RelationSending(Sending):
             if kept is not None and result.error is None and not result.again and result.held is None:
                 self._note_former(result, kept)
         return results
+
+    def _is_right(self, plan: _Plan) -> bool:
+        """Whether the org's row is what it should be: written again it would only look edited."""
+        row, values = plan.row or {}, self._values(plan.item, "update")
+        return plan.former is None and all(_plain(row.get(name)) == _plain(value) for name, value in values.items())
 
     def _result(self, plan: _Plan, answer: RowResult) -> Result:
         """What became of a row that was written."""
@@ -294,6 +301,11 @@ class RelationSending(Sending):
 def _pair(item: Item) -> Pair:
     columns = item.columns | item.insert_only
     return str(columns.get(RELATION_CONTACT) or ""), str(columns.get(RELATION_ACCOUNT) or "")
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is compared: Salesforce tells times with an offset that we send as `Z`."""
+    return value.removesuffix("+0000").removesuffix("Z") if isinstance(value, str) else value
 
 
 def _in_the_way(item: Item, code: str, detail: str) -> Result:
