@@ -90,7 +90,9 @@ def _base() -> dict[str, list[Record]]:
     """What a small clean practice has, by resource."""
     found: dict[str, list[Record]] = {}
     history = History(7)
-    for patient in patients(Sizes(BASE, 5, 7, frozenset(), wide=True)):
+    for position, patient in enumerate(patients(Sizes(BASE, 5, 7, frozenset(), wide=True))):
+        member = {"id": str(position + 1), "patient_id": patient["id"], "practice_id": "1", "role": "Second opinion"}
+        found.setdefault("practice_membership", []).append({**member, **STAMPS})
         found.setdefault("patient", []).append(patient)
         for resource, record in history.of(patient, day_of(patient["created_at"])):
             found.setdefault(resource.name, []).append(record)
