@@ -27,7 +27,14 @@ from tests.pipeline.undone import Row, Rows, everything, undo
 from tests.transport.waiting import eventually
 
 _DESK_SECONDS: Final = 0.4
-_SANDBOX: Final[dict[str, Any]] = {"patients": 240, "practices": 10, "org_rows": 40}
+# As many documents as come about would be hundreds, of up to a hundred megabytes.
+_SANDBOX: Final[dict[str, Any]] = {
+    "patients": 240,
+    "practices": 10,
+    "org_rows": 40,
+    "documents": 12,
+    "document_bytes": 50_000,
+}
 _EDITED: Final = 3
 _SETTLE_SECONDS: Final = 150  # a worker that has met the org's used-up quota waits for a minute
 _TIMEOUT: Final = httpx.Timeout(60)

@@ -22,6 +22,7 @@ from sandbox.visual_practice import dirt
 from sandbox.visual_practice.spoilers import RULES as SPOILS
 from tests.dirt.samples import Struck, struck
 from tests.pipeline import visits
+from tests.pipeline.memberships import let_contacts_have_several_accounts
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
 
@@ -178,6 +179,7 @@ async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> 
     resources = ",".join(dict.fromkeys(RESOURCES.values()))
     options = {"patients": 60, "practices": 8, "dirty": "all", "documents": 20, "document_bytes": 50_000}
     with SandboxProcess.start(**options, resources=resources) as sandbox:
+        let_contacts_have_several_accounts(sandbox)
         pipeline = Pipeline(kafka.bootstrap, f"dirty.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("dirty"))
         try:
             samples, dump = put_samples(pipeline), pipeline.practice.dump()

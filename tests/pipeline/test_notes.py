@@ -60,10 +60,16 @@ def task(noted: Pipeline, reference: str) -> Row:
 
 
 async def test_every_note_and_every_message_is_a_task_of_its_patient_and_is_verified(noted: Pipeline) -> None:
-    counts = await noted.conserved()
     dump = noted.practice.dump()
-    assert counts["note"]["loaded"] == len(dump["notes"]) > 10
-    assert counts["communication"]["loaded"] == len(dump["communications"]) > 10
+
+    async def look() -> bool:
+        # What was held a moment ago may be in the org before the ledger has read that.
+        counts = await noted.conserved()
+        assert counts["note"]["loaded"] == len(dump["notes"]) > 10
+        assert counts["communication"]["loaded"] == len(dump["communications"]) > 10
+        return True
+
+    await eventually(look)
     assert any(one["draft"] for one in dump["notes"]), "the practice has no draft"
 
 

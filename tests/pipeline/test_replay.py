@@ -12,6 +12,7 @@ import pytest
 from cutover.outcome import WRONG_USAGE
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline.memberships import let_contacts_have_several_accounts
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.transport.waiting import eventually
 from topics.broker import open_broker
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.kafka
 async def stored(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small dirty practice that has moved; everything runs."""
     with SandboxProcess.start(patients=40, practices=6, seed=11) as sandbox:
+        let_contacts_have_several_accounts(sandbox)
         directory = tmp_path_factory.mktemp("stored")
         pipeline = Pipeline(kafka.bootstrap, f"replay.{uuid4().hex[:6]}.", sandbox, directory, partitions=2)
         try:
