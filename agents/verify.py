@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 
 STAGE: Final = "verify"
 _AGAIN_SECONDS: Final = (0.5, 1.5, 3.0, 5.0)
-_MOST_TRIES: Final = 16
-"""While the audit is read from behind, for about a minute more: what differs may have been written since."""
 _TICK_SECONDS: Final = 0.2
 _OVERTAKES: Final = frozenset({"loaded", "deleted"})
 _CACHE: Final = 50_000
@@ -245,7 +243,7 @@ class Verify:
                 columns = ["Id"]
             elif change is not None:
                 columns = self._differing(check.operation, change, row, records)
-            if columns and self._may_be_overtaken(check):
+            if columns and check.tries < len(_AGAIN_SECONDS):
                 self._put_off(check)
                 continue
             if row is None and object_ in self._comparisons:
@@ -277,13 +275,6 @@ class Verify:
             found = compare(vp_id, fields, custom, row, self._references.get, self._owner_of, counted)
         return list(dict.fromkeys(one.column for one in found))
 
-    @staticmethod
-    def _may_be_overtaken(check: Check) -> bool:
-        """Whether a row that differs may have changed since: then its next version comes by in the same partition, sooner or later."""
-        if check.tries < len(_AGAIN_SECONDS):
-            return True
-        return check.tries < _MOST_TRIES and check.assignment.behind(check.tp)
-
     def _put_off(self, check: Check) -> None:
         """The row may have changed since: its next version then comes by and overtakes this check; else it is read again."""
         own = check.operation["reference"]
@@ -293,7 +284,7 @@ class Verify:
             return
         if waiting is not None:
             waiting.settle()
-        check.due = time.monotonic() + _AGAIN_SECONDS[min(check.tries, len(_AGAIN_SECONDS) - 1)]
+        check.due = time.monotonic() + _AGAIN_SECONDS[check.tries]
         check.tries += 1
         self._again[own] = check
 

@@ -89,7 +89,6 @@ class Assignment:
         opened: partitions whose state is recovered; only these are delivered.
         live: false for ever once revoked.
         on_done: called when a chunk is finished, so that the drain loop looks for room.
-        ends: the end of a partition's log as the last fetch told it (aiokafka's `highwater`), None when nothing was fetched yet.
     """
 
     generation: int
@@ -98,7 +97,6 @@ class Assignment:
     opened: set[TopicPartition] = field(default_factory=set)
     live: bool = True
     on_done: Callable[[], None] | None = None
-    ends: Callable[[TopicPartition], int | None] | None = None
 
     @classmethod
     def at(cls, generation: int, positions: Mapping[TopicPartition, int]) -> Assignment:
@@ -120,11 +118,6 @@ class Assignment:
             self.watermarks[tp].done(last)
             if self.on_done is not None:
                 self.on_done()
-
-    def behind(self, tp: TopicPartition) -> bool:
-        """Whether ``tp`` is known to hold records that have not been delivered yet; also while its window is full."""
-        end = None if self.ends is None else self.ends(tp)
-        return end is not None and end > self.positions[tp]
 
     def touch(self, tp: TopicPartition) -> None:
         """Says that unfinished work of ``tp`` is being worked on (a Bulk job polled, a retry waited for): the watchdog leaves it alone."""

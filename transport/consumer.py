@@ -131,7 +131,6 @@ class Consumer(driver.Consumer):
         if assignment is not None:
             self._current = assignment
             assignment.on_done = self._room.set
-            assignment.ends = self._end_of
             self.app.checkpoint.retain(assignment)
             self.add_future(self._open(assignment))
 
@@ -333,23 +332,18 @@ class Consumer(driver.Consumer):
             if stuck:
                 await self.crash(Stalled(f"no progress for {limit:.0f} s on {', '.join(stuck)}"))
 
-    def _end_of(self, tp: TopicPartition) -> int | None:
-        consumer = self._thread._ensure_consumer()
-        if aiokafka.TopicPartition(*tp) not in consumer.assignment():
-            return None  # revoked meanwhile
-        end: int | None = consumer.highwater(cast("Any", tp))
-        return end
-
     def _stuck(self, assignment: Assignment, before: float) -> Iterable[str]:
+        consumer = self._thread._ensure_consumer()
         for tp, mark in assignment.watermarks.items():
             if mark.changed_at > before:
                 continue
             if tp not in assignment.opened:
                 yield f"{tp.topic}[{tp.partition}] (its state is not recovered)"
                 continue
+            end = consumer.highwater(cast("Any", tp))
             if mark.unfinished_records:
                 yield f"{tp.topic}[{tp.partition}] (un-acked at offset {mark.committed})"
-            elif assignment.behind(tp):
+            elif end is not None and end > assignment.positions[tp]:
                 yield f"{tp.topic}[{tp.partition}] (not delivered from offset {assignment.positions[tp]})"
 
 

@@ -105,15 +105,3 @@ def test_a_finished_chunk_wakes_the_drain_loop_unless_it_is_stale() -> None:
     current.close()
     two.done()
     assert woken == [1]
-
-
-def test_a_partition_is_behind_while_its_log_holds_more_than_was_delivered() -> None:
-    current = assignment()
-    assert not current.behind(IN), "nobody knows the end of the log"
-    ends: dict[TopicPartition, int | None] = {IN: None}
-    current.ends = ends.get
-    assert not current.behind(IN), "nothing was fetched yet"
-    ends[IN] = current.positions[IN]
-    assert not current.behind(IN)
-    ends[IN] = current.positions[IN] + 1
-    assert current.behind(IN)
