@@ -13,7 +13,6 @@ from sandbox.process import SandboxProcess
 from tests.pipeline.maps import write_map
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
-from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
@@ -42,9 +41,7 @@ async def moved(
         pipeline.practice.put("insurance_carrier", {"id": "901", "name": NAME, "payer_code": "HV1"})
         try:
             await pipeline.begin(fallback=False)
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             yield pipeline, clinic, payer
         finally:

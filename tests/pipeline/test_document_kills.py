@@ -17,7 +17,6 @@ from sandbox.process import SandboxProcess
 from tests.pipeline.papers import Held, accounted, check_papers, held, paper, papers_equal
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 from transport.failpoint import EXIT_CODE
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -39,9 +38,7 @@ async def office(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) ->
         pipeline = Pipeline(kafka.bootstrap, f"deaths.{uuid4().hex[:6]}.", sandbox, directory, partitions=1)
         try:
             await pipeline.begin()
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             yield pipeline
         finally:

@@ -14,7 +14,6 @@ from tests.pipeline.maps import write_map
 from tests.pipeline.papers import held, paper
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
@@ -35,9 +34,7 @@ async def examined(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) 
             large = [one["id"] for one in pipeline.practice.dump()["documents"] if int(one["size"] or 0) > 10**6]
             pipeline.practice.delete("document", *large)
             await pipeline.begin()
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             yield pipeline
         finally:

@@ -13,7 +13,6 @@ from sandbox.process import SandboxProcess
 from tests.pipeline.maps import write_map
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
@@ -31,9 +30,7 @@ async def insured(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -
         pipeline = Pipeline(kafka.bootstrap, f"insured.{uuid4().hex[:6]}.", sandbox, directory, **settings)
         try:
             await pipeline.begin(fallback=False)
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             yield pipeline
         finally:

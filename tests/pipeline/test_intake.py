@@ -12,7 +12,6 @@ from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.maps import write_map
 from tests.pipeline.pipeline import Pipeline
-from topics.catalogue import STAGES
 
 pytestmark = pytest.mark.kafka
 
@@ -30,9 +29,7 @@ async def asked(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> 
         pipeline = Pipeline(kafka.bootstrap, f"asked.{uuid4().hex[:6]}.", sandbox, directory, **settings)
         try:
             await pipeline.begin(fallback=False)
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             yield pipeline
         finally:

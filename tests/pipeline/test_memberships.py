@@ -18,7 +18,6 @@ from tests.pipeline.memberships import let_contacts_have_several_accounts
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.undone import run_of
 from tests.transport.waiting import eventually
-from topics.catalogue import STAGES
 from transport import failpoint
 
 pytestmark = pytest.mark.kafka
@@ -39,9 +38,7 @@ async def related(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -
         pipeline = Pipeline(kafka.bootstrap, f"related.{uuid4().hex[:6]}.", sandbox, directory, **settings)
         try:
             await pipeline.begin(fallback=False)
-            for stage in STAGES:
-                pipeline.start(stage)
-            await pipeline.start_control()
+            await pipeline.start_all()
             await pipeline.equal(within=90)
             yield pipeline
         finally:
