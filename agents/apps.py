@@ -396,6 +396,7 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowan
         book.of,
         {name: len(document.objects[name].columns) for name in document.objects if document.objects[name].part_of},
         FileRows(salesforce, FilePlaces(salesforce, home_of(document))),
+        window=_VERIFY_WINDOW,
     )
     app = parts.app(window_records=_VERIFY_WINDOW)
     _background(app, book.follow)

@@ -35,6 +35,8 @@ from transport.publisher import Publisher
 NO_VERSION: Final = ""
 FACET: Final = "owner"
 """The facet that may create its Salesforce row."""
+DOUBT: Final = "doubt"
+"""What an operation is that only tells verification to look at a landing again."""
 CHECK: Final = "check"
 """What a row is that nothing is to be done with but to look; as a facet, it waits beside a version of the same row."""
 
@@ -177,10 +179,12 @@ class Outputs:
         columns: Sequence[str] = (),
         source: Position | None = None,
         origin: str | None = None,
+        row_version: str | None = None,
     ) -> None:
         """Notes what was done to ``row``, and with it what became of the records that count in it.
 
-        ``detail`` and ``columns`` hold names and numbers, never a value; ``origin`` is where the row in Salesforce came from.
+        ``detail`` and ``columns`` hold names and numbers, never a value; ``origin`` is where the row in Salesforce came from; ``row_version`` is for a
+        record that counts in another's row.
         """
         operation: Operation = {
             "id": operation_id(_CLASS.get(what, what), row["reference"], row["facet"], row["version"], row["sobject"]),
@@ -200,6 +204,7 @@ class Outputs:
             "source": source if source is not None else row["source"],
             "members": row["members"],
             "origin": origin,
+            "row_version": row_version,
         }
         await self.send(self.catalogue.audit, "operation", operation, row["reference"])
         if outcome is not None:
@@ -230,8 +235,20 @@ class Outputs:
             "source": member["source"],
             "members": [],
             "origin": None,
+            "row_version": of["version"],
         }
         await self.send(self.catalogue.audit, "operation", operation, member["reference"])
+
+    async def doubt(self, landing: Operation, tries: int) -> None:
+        """Publishes ``landing`` again for verification alone, which has looked at it ``tries`` times."""
+        again: Operation = {
+            **landing,
+            "id": operation_id(DOUBT, landing["reference"], landing["facet"], landing["version"], landing["sobject"]),
+            "what": DOUBT,
+            "outcome": None,
+            "detail": str(tries),
+        }
+        await self.send(self.catalogue.audit, "operation", again, landing["reference"])
 
     async def reject(
         self, stage: str, reference: str, code: str, message: str, data: bytes, position: Position | None

@@ -1,7 +1,8 @@
 """The verify agent: every landed row is read back and compared with its source record, by the map's declared rules.
 
 It shares no code with what mapped the row (`mapping.comparators`), takes the source's values from ``vp.*`` and the stored ones from the org. A row that
-differs is read again before it is called a mismatch: it may have changed meanwhile, and then its next version is verified.
+differs is read again before it is called a mismatch: it may have changed meanwhile, and then its next version is verified. That version may lie beyond all
+that may be handed out at once, so what waits for it gives way when the window is full (`agents.doubts`).
 
 Not caught: a record that never reached ``vp.*`` (the census finds that), and what Salesforce shows to others than the integration user.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import time
 from collections import defaultdict
@@ -20,8 +22,9 @@ from typing import Any, Final, NamedTuple, cast
 
 from aiokafka.errors import KafkaError
 
+from agents.doubts import Doubts
 from agents.item import Ticket
-from agents.outputs import Outputs, check_of, row_of
+from agents.outputs import DOUBT, Outputs, check_of, row_of
 from agents.patience import insist
 from agents.readback import MOST_SECONDS, ripe
 from agents.source_records import Place, SourceRecord, SourceRecords, change_at
@@ -55,6 +58,7 @@ class Check:
     ticket: Ticket
     tries: int = 0
     due: float = 0.0
+    put_off: bool = False
     overtaken: bool = False
     settled: bool = False
 
@@ -85,6 +89,7 @@ class Verify:
         owner_of: the Salesforce id that was decided for an owner's reference.
         values: by object, how many values of a record that counts in another's row are compared.
         rows: reads rows back; as they are when None.
+        window: how many records of a partition may be unfinished; see `transport.app.App`.
     """
 
     def __init__(
@@ -98,6 +103,8 @@ class Verify:
         owner_of: Callable[[str], str | None] = lambda _: None,
         values: Mapping[str, int] | None = None,
         rows: Collections | None = None,
+        *,
+        window: int,
     ) -> None:
         self._outputs = outputs
         self._salesforce = salesforce
@@ -109,6 +116,8 @@ class Verify:
         self._owner_of = owner_of
         self._values = values or {}
         self._references: dict[str, str] = {}
+        self._window = window
+        self._doubts = Doubts()
         self._again: dict[str, Check] = {}
         self._read_again: dict[str, Check] = {}
         self._came = 0.0
@@ -117,6 +126,7 @@ class Verify:
     async def handle(self, chunk: Chunk) -> None:
         """Takes in the newest landing of each row in the chunk; it is verified together with those of other chunks."""
         landed: dict[str, Operation] = {}
+        tries: dict[str, int] = {}
         for record in chunk.records:
             try:
                 _, decoded = self._outputs.decode(record)
@@ -126,11 +136,17 @@ class Verify:
             own = operation["reference"]
             if operation["outcome"] in _OVERTAKES:
                 self._overtaken(own, landed)
-            if operation["outcome"] == "loaded" and self._knows(operation["object"]) and _has_source(operation):
+                tries.pop(own, None)
+            if not self._knows(operation["object"]) or not _has_source(operation):
+                continue
+            if operation["outcome"] == "loaded":
                 landed[own] = _slim(operation)
                 self._believe(operation)
+            elif operation["what"] == DOUBT and self._is_open(operation) and own not in landed:
+                landed[own] = _slim(operation)
+                tries[own] = int(operation["detail"] or 0)
         ticket = Ticket(chunk)
-        checks = [Check(operation, chunk.assignment, chunk.tp, ticket) for operation in landed.values()]
+        checks = [Check(one, chunk.assignment, chunk.tp, ticket, tries.get(own, 0)) for own, one in landed.items()]
         for _ in checks:
             ticket.take()
         for check in checks:
@@ -147,12 +163,18 @@ class Verify:
     def _overtaken(self, own: str, landed: dict[str, Operation]) -> None:
         """A newer landing, or the end, of a row makes a check of what it was before meaningless."""
         landed.pop(own, None)
+        self._doubts.answer(own)
         waiting = self._again.pop(own, None)
         if waiting is not None:
             waiting.settle()
         reading = self._read_again.pop(own, None)
         if reading is not None:
             reading.overtaken = True
+
+    def _is_open(self, doubt: Operation) -> bool:
+        """Whether a row that differed is to be looked at again: nothing newer of it has been read."""
+        own = doubt["reference"]
+        return self._doubts.open(own, doubt["version"]) and own not in self._again and own not in self._read_again
 
     def _gather(self, check: Check) -> None:
         """Lets a landing wait for others: one call reads many rows."""
@@ -165,12 +187,28 @@ class Verify:
         """Checks whose time has come."""
         due: list[Check] = []
         new: dict[str, list[Check]] = defaultdict(list)
+        full = False
         for check in self._again.values():
-            if not check.tries:
+            full = full or self._crowded(check)
+            if not check.put_off:
                 new[check.operation["object"]].append(check)
             elif check.due <= now:
                 due.append(check)
-        return [*due, *ripe(new, silence=now - self._came, now=now)]
+        # Into a full window no company comes, however long one waits.
+        return [*due, *ripe(new, silence=math.inf if full else now - self._came, now=now)]
+
+    def _crowded(self, check: Check) -> bool:
+        """Whether nothing more of its partition is handed out before something is finished."""
+        return check.assignment.watermarks[check.tp].unfinished_records >= self._window
+
+    async def _give_way(self) -> None:
+        """Lets go of what differs where it keeps from being read what may explain it."""
+        for own, check in list(self._again.items()):
+            if check.put_off and self._crowded(check):
+                del self._again[own]
+                self._doubts.raise_(own, check.operation["version"], check.assignment)
+                await self._outputs.doubt(check.operation, check.tries)
+                check.settle()
 
     async def tick(self) -> None:
         """Reads landings when there are enough of them, and rows that differed again when their time has come; runs until cancelled."""
@@ -180,6 +218,8 @@ class Verify:
             for own, check in list(self._again.items()):
                 if not check.assignment.live:
                     del self._again[own]
+            self._doubts.forget_stale()
+            await self._give_way()
             due = self._due(now)
             if due:
                 self._read_again = {check.operation["reference"]: check for check in due}
@@ -286,6 +326,7 @@ class Verify:
             waiting.settle()
         check.due = time.monotonic() + _AGAIN_SECONDS[check.tries]
         check.tries += 1
+        check.put_off = True
         self._again[own] = check
 
     def _change(self, at: Position, records: Mapping[Place, SourceRecord]) -> Change | None:
@@ -307,7 +348,15 @@ class Verify:
                 member["source"],
             )
             values = str(self._values.get(member["object"], 0))
-            await self._outputs.audit(what, part, outcome, row_id=operation["row_id"], detail=values, columns=columns)
+            await self._outputs.audit(
+                what,
+                part,
+                outcome,
+                row_id=operation["row_id"],
+                detail=values,
+                columns=columns,
+                row_version=operation["version"],
+            )
 
     def _believe(self, operation: Operation) -> None:
         """Takes the audit's word for which row is whose. Whether that row carries the reference its own verification finds out."""

@@ -195,9 +195,10 @@ class Release(TypedDict):
 
 
 class Operation(TypedDict):
-    """`operation`: what became of a delivery, or a check of it; `outcome` is None for verify and mismatch.
+    """`operation`: what became of a delivery, or a check of it; `outcome` is None for verify, mismatch and doubt.
 
     `origin` is where the row in Salesforce came from (absent, ours, foreign), None when nothing was sent.
+    `row_version` is of a record that counts in another's row: the version of that row; None for a row's own.
     """
 
     id: str
@@ -217,6 +218,7 @@ class Operation(TypedDict):
     source: Position | None
     members: list[RowMember]
     origin: str | None
+    row_version: str | None
 
 
 class Batch(TypedDict):

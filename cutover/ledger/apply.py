@@ -168,6 +168,8 @@ class Writer:
         self._delivery(ref, self._targets[object_], object_).see(version, op, origin)
 
     def _settle(self, operation: Mapping[str, Any]) -> None:
+        if operation["what"] == delivery.DOUBT:
+            return
         ref, object_ = operation["reference"], operation["object"]
         sobject = operation["sobject"] or self._targets.get(object_, "")
         self._delivery(ref, sobject, object_).settle(operation)

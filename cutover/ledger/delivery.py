@@ -23,6 +23,9 @@ CHECKS = frozenset({"verify", "mismatch"})
 NOTES = frozenset({"undo_keep", "contact"})
 """Operations that say why nothing was done, or what was done beside a row; they change no state."""
 
+DOUBT = "doubt"
+"""Operation by which verification asks itself to look again: nothing has happened."""
+
 LOST = "lost"
 """Operation that says that somebody has deleted the row in Salesforce."""
 
@@ -37,15 +40,18 @@ class Delivery:
         source_version: Newest version seen in the source; None when only operations tell of it.
         version, outcome, what, code, detail, row_id, at: The newest outcome; outcome None after a release.
         loaded_version, loaded_at: What Salesforce has now; None when nothing, or no longer.
+        landed_in: Of a record that counts in another's row, which row that is and in which version the record landed last: `id/version`.
         row_origin: Where the row came from: `foreign` when somebody else made it, `absent` when we did, None when nobody has told.
         landed_source: Where the source record of what landed last lies: `topic/partition/offset`; None when it has none.
-        verified_version, verified_at, verified_fields, mismatch: The newest check; `mismatch` names columns, by comma.
+        verified_version, verified_in, verified_at, verified_fields, mismatch: The newest check, `verified_in` as `landed_in`; `mismatch` names
+            columns, by comma.
     """
 
     __slots__ = (
         "at",
         "code",
         "detail",
+        "landed_in",
         "landed_source",
         "loaded_at",
         "loaded_version",
@@ -61,6 +67,7 @@ class Delivery:
         "source_version",
         "verified_at",
         "verified_fields",
+        "verified_in",
         "verified_version",
         "version",
         "what",
@@ -84,7 +91,9 @@ class Delivery:
         self.loaded_at: int | None = None
         self.row_origin: str | None = None
         self.landed_source: str | None = None
+        self.landed_in: str | None = None
         self.verified_version: str | None = None
+        self.verified_in: str | None = None
         self.verified_at = 0
         self.verified_fields = 0
         self.mismatch: str | None = None
@@ -92,7 +101,11 @@ class Delivery:
     @property
     def checked(self) -> bool:
         """Whether the newest check is of the row as it is; one of a version overwritten or deleted since says nothing of it."""
-        return self.loaded_version is not None and (self.verified_version or "") >= self.loaded_version
+        if self.loaded_version is None or self.verified_version is None:
+            return False
+        if self.verified_version != self.loaded_version or self.landed_in is None:
+            return self.verified_version >= self.loaded_version
+        return self.verified_in == self.landed_in or _newer(self.verified_in, self.landed_in)
 
     @property
     def state(self) -> str:
@@ -122,7 +135,9 @@ class Delivery:
             self.row_id = operation["row_id"]
         if outcome == "loaded" and (self.loaded_version is None or version > self.loaded_version):
             self.loaded_version, self.loaded_at = version, operation["at"]
-            self.landed_source = _place(operation["source"])
+            self.landed_source, self.landed_in = _place(operation["source"]), _row(operation)
+        elif outcome == "loaded" and version == self.loaded_version and self._lands_anew(operation):
+            self.loaded_at, self.landed_in = operation["at"], _row(operation)
         elif (
             (outcome == "deleted" or operation["what"] in LEAVES)
             and self.loaded_version is not None
@@ -154,10 +169,19 @@ class Delivery:
             elif self.version is not None and (self.verified_version or "") >= self.version:
                 yield "verified", 1
 
+    def _lands_anew(self, operation: Mapping[str, Any]) -> bool:
+        """Whether a record lands in another version of a row, or in another row, than the last that is known of it."""
+        row = _row(operation)
+        return _newer(row, self.landed_in) if _same(row, self.landed_in) else operation["at"] > (self.loaded_at or 0)
+
     def _check(self, operation: Mapping[str, Any]) -> None:
-        if (operation["version"], operation["at"]) < (self.verified_version or "", self.verified_at):
+        version, at, row = operation["version"], operation["at"], _row(operation)
+        if version == self.verified_version and row != self.verified_in and _same(row, self.verified_in):
+            if not _newer(row, self.verified_in):
+                return
+        elif (version, at) < (self.verified_version or "", self.verified_at):
             return
-        self.verified_version, self.verified_at = operation["version"], operation["at"]
+        self.verified_version, self.verified_in, self.verified_at = version, row, at
         detail = operation["detail"] or ""
         self.verified_fields = int(detail) if detail.isdecimal() else 0
         self.mismatch = ",".join(operation["columns"]) if operation["what"] == "mismatch" else None
@@ -166,13 +190,29 @@ class Delivery:
 FIELDS = (
     *("reference", "sobject", "object", "source_version", "source_op", "origin"),
     *("version", "outcome", "what", "code", "detail", "row_id", "at", "loaded_version", "loaded_at"),
-    *("row_origin", "landed_source"),
-    *("verified_version", "verified_at", "verified_fields", "mismatch"),
+    *("row_origin", "landed_source", "landed_in"),
+    *("verified_version", "verified_in", "verified_at", "verified_fields", "mismatch"),
 )
 """Columns of the table `deliveries` before `state`, in its order."""
 
 row = attrgetter(*FIELDS, "state")
 """A delivery as a row of the table."""
+
+
+def _row(operation: Mapping[str, Any]) -> str | None:
+    """Which row a record counts in, and which version of it."""
+    version = operation.get("row_version")
+    return f"{operation['row_id'] or ''}/{version}" if version else None
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    """Whether both are of one row."""
+    return (one or "/").partition("/")[0] == (other or "/").partition("/")[0]
+
+
+def _newer(one: str | None, other: str | None) -> bool:
+    """Whether one is a newer version of the row that the other is of."""
+    return _same(one, other) and (one or "") > (other or "")
 
 
 def _place(source: Mapping[str, Any] | None) -> str | None:

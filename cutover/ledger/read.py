@@ -170,8 +170,8 @@ class Reader:
     def mismatches(self, limit: int = 100) -> list[Row]:
         """Rows whose last check found a difference: `reference object columns at`; `columns` are names."""
         rows = self._rows(
-            "SELECT reference, object, mismatch AS columns, verified_at AS at FROM deliveries "
-            "WHERE mismatch IS NOT NULL AND verified_version >= loaded_version ORDER BY object, reference LIMIT ?",
+            "SELECT reference, object, mismatch AS columns, verified_at AS at FROM differing "
+            "ORDER BY object, reference LIMIT ?",
             (limit,),
         )
         return [{**row, "columns": row["columns"].split(",") if row["columns"] else []} for row in rows]
@@ -307,7 +307,7 @@ class Reader:
         for row in self._connection.execute(
             "SELECT reference, object, state, CASE WHEN state IN ('held', 'rejected') THEN code WHEN state <> 'in_flight' "
             "THEN 'MISMATCH' END AS code FROM deliveries WHERE state IN ('in_flight', 'held', 'rejected') "
-            "OR (mismatch IS NOT NULL AND verified_version >= loaded_version) ORDER BY reference"
+            "OR (reference, sobject) IN (SELECT reference, sobject FROM differing) ORDER BY reference"
         ):
             yield dict(row)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-LAYOUT = 4
+LAYOUT = 5
 """Raised with every change of the tables; kept in `PRAGMA user_version`."""
 
 TABLES = """
@@ -19,8 +19,8 @@ CREATE TABLE deliveries (
     reference TEXT, sobject TEXT, object TEXT NOT NULL,
     source_version TEXT, source_op TEXT, origin TEXT,
     version TEXT, outcome TEXT, what TEXT, code TEXT, detail TEXT, row_id TEXT, at INTEGER NOT NULL DEFAULT 0,
-    loaded_version TEXT, loaded_at INTEGER, row_origin TEXT, landed_source TEXT,
-    verified_version TEXT, verified_at INTEGER NOT NULL DEFAULT 0, verified_fields INTEGER NOT NULL DEFAULT 0, mismatch TEXT,
+    loaded_version TEXT, loaded_at INTEGER, row_origin TEXT, landed_source TEXT, landed_in TEXT,
+    verified_version TEXT, verified_in TEXT, verified_at INTEGER NOT NULL DEFAULT 0, verified_fields INTEGER NOT NULL DEFAULT 0, mismatch TEXT,
     state TEXT NOT NULL,
     PRIMARY KEY (reference, sobject)
 ) WITHOUT ROWID;
@@ -28,6 +28,9 @@ CREATE INDEX held ON deliveries (code, object) WHERE state = 'held';
 CREATE INDEX rejected ON deliveries (code, object) WHERE state = 'rejected';
 CREATE INDEX by_row ON deliveries (row_id) WHERE row_id IS NOT NULL;
 CREATE INDEX mismatched ON deliveries (object) WHERE mismatch IS NOT NULL;
+CREATE VIEW differing AS SELECT * FROM deliveries WHERE mismatch IS NOT NULL AND (verified_version > loaded_version OR
+    verified_version = loaded_version AND (landed_in IS NULL OR verified_in >= landed_in AND
+    substr(verified_in, 1, instr(verified_in, '/')) = substr(landed_in, 1, instr(landed_in, '/'))));
 
 CREATE TABLE counts (object TEXT, name TEXT, count INTEGER NOT NULL, PRIMARY KEY (object, name)) WITHOUT ROWID;
 CREATE TABLE progress (at INTEGER, object TEXT, source INTEGER, settled INTEGER, PRIMARY KEY (at, object)) WITHOUT ROWID;

@@ -83,20 +83,46 @@ def test_a_check_counts_its_fields_and_a_later_one_clears_a_mismatch() -> None:
     assert "verified" not in dict(_delivery(1, op(1), right, 2, op(2)).counted())
 
 
+def test_a_check_of_a_row_that_has_landed_anew_says_nothing_of_what_counts_in_it() -> None:
+    first, second = (op(1, row_id="a", row_version=version(one), at=one) for one in (10, 20))
+    wrong = op(1, what="mismatch", outcome=None, columns=["Fax"], row_id="a", row_version=version(10), at=30)
+    right = op(1, what="verify", outcome=None, detail="1", row_id="a", row_version=version(20), at=25)
+    assert dict(_delivery(1, first, wrong).counted())["mismatched"] == 1
+    assert not _delivery(1, first, wrong, second).checked
+    for events in ([first, second, right, wrong], [wrong, right, second, first], [first, wrong, second, right]):
+        found = _delivery(1, *events)
+        assert (found.checked, found.mismatch) == (True, None)
+
+
+def test_a_record_that_moves_to_another_row_is_checked_there() -> None:
+    first, moved = (op(1, row_id=one, row_version=version(59 - at), at=at) for one, at in (("b", 10), ("a", 20)))
+    right = op(1, what="verify", outcome=None, detail="1", row_id="b", row_version=version(49), at=15)
+    assert _delivery(1, first, right).checked
+    assert not _delivery(1, first, right, moved).checked
+    assert _delivery(1, first, right, moved, {**right, "row_id": "a", "row_version": version(39), "at": 30}).checked
+
+
 outcomes = st.sampled_from(["loaded", "held", "rejected", "skipped", "deleted", "superseded", None])
+of_row = st.sampled_from([version(1), version(2)])
 events = st.lists(
     st.integers(1, 4)
     | st.builds(
-        lambda number, outcome, at: op(number, outcome=outcome, what=outcome or "release", at=at, detail=str(at)),
+        lambda number, outcome, at, of: op(
+            number, outcome=outcome, what=outcome or "release", at=at, detail=str(at), row_version=of
+        ),
         st.integers(1, 4),
         outcomes,
         st.integers(1, 10_000),
+        of_row,
     )
     | st.builds(
-        lambda number, what, at: op(number, outcome=None, what=what, at=at, detail="3", columns=["A"]),
+        lambda number, what, at, of: op(
+            number, outcome=None, what=what, at=at, detail="3", columns=["A"], row_version=of
+        ),
         st.integers(1, 4),
         st.sampled_from(["verify", "mismatch"]),
         st.integers(1, 10_000),
+        of_row,
     ),
     max_size=12,
     unique_by=lambda event: event if isinstance(event, int) else event["at"],
@@ -112,5 +138,6 @@ def test_order_and_repetition_change_no_state(history: list[Any], random: Any, d
         *(other.state, other.version, other.outcome, other.at),
         *(other.source_version, other.verified_version, other.mismatch),
     )
+    assert (one.verified_in, one.checked) == (other.verified_in, other.checked)
     assert one.state in STATES
     assert row(from_row(row(one)[:-1])) == row(one)

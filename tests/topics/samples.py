@@ -11,7 +11,7 @@ STORED = json.loads((Path(__file__).parent / "written_v1.json").read_text(encodi
 
 LATER: dict[str, dict[str, Any]] = {
     "ready": {"members": []},
-    "operation": {"members": [], "origin": None},
+    "operation": {"members": [], "origin": None, "row_version": None},
     "landed": {"account": None, "version": None},
 }
 """Fields that newer versions of a schema have, and how version 1's bytes are read."""
