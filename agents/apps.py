@@ -59,7 +59,6 @@ from transport.publisher import Publisher
 
 _LARGEST_MESSAGE: Final = 2 * 1024 * 1024
 _WINDOW: Final = 2000  # records of each partition
-_VERIFY_WINDOW: Final = 3000  # so that there are enough rows of each object to fill calls
 _MAP_WINDOW: Final = 1000  # small: parents that were fetched later must not queue behind tens of thousands of children
 # While a batch flies the next one begins to gather. Rows that wait are most of what the process holds.
 _DELIVER_AHEAD: Final = 1000
@@ -87,6 +86,7 @@ class Setup:
         idle_seconds: see `agents.load.Load`.
         owners_again_seconds: see `agents.owners.Owners`.
         make_lost_again: see `agents.loss.Loss`.
+        verify_window: see `agents.verify.Verify`.
         overrides: further Faust settings.
     """
 
@@ -105,6 +105,7 @@ class Setup:
     idle_seconds: float = 0.5
     owners_again_seconds: float = 30.0
     make_lost_again: bool = False
+    verify_window: int = 8000
     overrides: Mapping[str, Any] | None = None
 
 
@@ -396,9 +397,9 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowan
         book.of,
         {name: len(document.objects[name].columns) for name in document.objects if document.objects[name].part_of},
         FileRows(salesforce, FilePlaces(salesforce, home_of(document))),
-        window=_VERIFY_WINDOW,
+        window=setup.verify_window,
     )
-    app = parts.app(window_records=_VERIFY_WINDOW)
+    app = parts.app(window_records=setup.verify_window)
     _background(app, book.follow)
     _register(app, "verify", verifier, names.audit)
     _background(app, verifier.tick)

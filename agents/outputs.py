@@ -239,17 +239,6 @@ class Outputs:
         }
         await self.send(self.catalogue.audit, "operation", operation, member["reference"])
 
-    async def doubt(self, landing: Operation, tries: int) -> None:
-        """Publishes ``landing`` again for verification alone, which has looked at it ``tries`` times."""
-        again: Operation = {
-            **landing,
-            "id": operation_id(DOUBT, landing["reference"], landing["facet"], landing["version"], landing["sobject"]),
-            "what": DOUBT,
-            "outcome": None,
-            "detail": str(tries),
-        }
-        await self.send(self.catalogue.audit, "operation", again, landing["reference"])
-
     async def reject(
         self, stage: str, reference: str, code: str, message: str, data: bytes, position: Position | None
     ) -> None:

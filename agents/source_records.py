@@ -7,6 +7,7 @@ remembered for a while: most of it is asked for soon.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -22,8 +23,20 @@ _FETCH_BYTES: Final = 256 * 1024
 _REMEMBERED: Final = 10_000  # records of about a kB
 
 
-Place = tuple[str, int, int]
-"""Topic, partition, offset."""
+class Place(NamedTuple):
+    """Where a source record lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def of(cls, position: Position) -> Place:
+        return cls(sys.intern(position["topic"]), position["partition"], position["offset"])
+
+    @property
+    def position(self) -> Position:
+        return {"topic": self.topic, "partition": self.partition, "offset": self.offset}
 
 
 class SourceRecord(NamedTuple):
@@ -62,12 +75,12 @@ class SourceRecords:
         found: dict[Place, SourceRecord] = {}
         missing: dict[TopicPartition, set[int]] = defaultdict(set)
         for position in positions:
-            place = (position["topic"], position["partition"], position["offset"])
+            place = Place.of(position)
             known = self._recent.pop(place, None)
             if known is not None:
                 found[place] = known
             elif place not in found:
-                missing[TopicPartition(*place[:2])].add(place[2])
+                missing[TopicPartition(place.topic, place.partition)].add(place.offset)
         if missing:
             async with self._reading:
                 await self._fetch({tp: sorted(offsets) for tp, offsets in missing.items()}, found)
@@ -90,7 +103,7 @@ class SourceRecords:
                 wanted, position = set(left[tp]), records[-1].offset + 1
                 for record in records:
                     to = found if record.offset in wanted else self._recent
-                    to[record.topic, record.partition, record.offset] = SourceRecord(
+                    to[Place(record.topic, record.partition, record.offset)] = SourceRecord(
                         record.topic, record.key, record.value
                     )
                 left[tp] = [offset for offset in left[tp] if offset >= position]
@@ -111,7 +124,7 @@ def change_at(found: Mapping[Place, SourceRecord], at: Position, codec: Codec) -
     Raises:
         topics.codec.Undecodable: what lies there can't be read.
     """
-    record = found.get((at["topic"], at["partition"], at["offset"]))
+    record = found.get(Place.of(at))
     if record is None:
         return None
     return cast("Change", codec.decode(record.value, topic=record.topic, key=record.key or b"")[1])

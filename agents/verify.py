@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -24,6 +23,7 @@ from aiokafka.errors import KafkaError
 
 from agents.doubts import Doubts
 from agents.item import Ticket
+from agents.landing import Landing
 from agents.outputs import DOUBT, Outputs, check_of, row_of
 from agents.patience import insist
 from agents.readback import MOST_SECONDS, ripe
@@ -34,7 +34,7 @@ from mapping.comparators import Comparison
 from mapping.owner_comparison import OwnerComparison
 from topics import reference
 from topics.codec import Undecodable
-from topics.messages import Change, Operation, Outcome, Position, Ready, RowMember
+from topics.messages import Change, Operation
 from transport.assignment import Assignment, StaleAssignment, TopicPartition
 from transport.chunk import Chunk
 from transport.publisher import PublishFailed
@@ -52,7 +52,7 @@ _CACHE: Final = 50_000
 class Check:
     """A landing that is to be verified. It doesn't keep the chunk that waits for it: the records would stay in memory with it."""
 
-    operation: Operation
+    landing: Landing
     assignment: Assignment
     tp: TopicPartition
     ticket: Ticket
@@ -125,7 +125,7 @@ class Verify:
 
     async def handle(self, chunk: Chunk) -> None:
         """Takes in the newest landing of each row in the chunk; it is verified together with those of other chunks."""
-        landed: dict[str, Operation] = {}
+        landed: dict[str, Landing] = {}
         tries: dict[str, int] = {}
         for record in chunk.records:
             try:
@@ -137,13 +137,13 @@ class Verify:
             if operation["outcome"] in _OVERTAKES:
                 self._overtaken(own, landed)
                 tries.pop(own, None)
-            if not self._knows(operation["object"]) or not _has_source(operation):
+            if not self._knows(operation["object"]) or (landing := Landing.of(operation)) is None:
                 continue
             if operation["outcome"] == "loaded":
-                landed[own] = _slim(operation)
-                self._believe(operation)
-            elif operation["what"] == DOUBT and self._is_open(operation) and own not in landed:
-                landed[own] = _slim(operation)
+                landed[own] = landing
+                self._believe(landing)
+            elif operation["what"] == DOUBT and self._is_open(landing) and own not in landed:
+                landed[own] = landing
                 tries[own] = int(operation["detail"] or 0)
         ticket = Ticket(chunk)
         checks = [Check(one, chunk.assignment, chunk.tp, ticket, tries.get(own, 0)) for own, one in landed.items()]
@@ -160,7 +160,7 @@ class Verify:
         """Leaves the one landing unverified: it stays visible as such."""
         _leave(exc)
 
-    def _overtaken(self, own: str, landed: dict[str, Operation]) -> None:
+    def _overtaken(self, own: str, landed: dict[str, Landing]) -> None:
         """A newer landing, or the end, of a row makes a check of what it was before meaningless."""
         landed.pop(own, None)
         self._doubts.answer(own)
@@ -171,16 +171,16 @@ class Verify:
         if reading is not None:
             reading.overtaken = True
 
-    def _is_open(self, doubt: Operation) -> bool:
+    def _is_open(self, doubted: Landing) -> bool:
         """Whether a row that differed is to be looked at again: nothing newer of it has been read."""
-        own = doubt["reference"]
-        return self._doubts.open(own, doubt["version"]) and own not in self._again and own not in self._read_again
+        own = doubted.reference
+        return self._doubts.open(own, doubted.version) and own not in self._again and own not in self._read_again
 
     def _gather(self, check: Check) -> None:
         """Lets a landing wait for others: one call reads many rows."""
         now = time.monotonic()
         check.due = now + MOST_SECONDS
-        self._again[check.operation["reference"]] = check
+        self._again[check.landing.reference] = check
         self._came = now
 
     def _due(self, now: float) -> list[Check]:
@@ -191,7 +191,7 @@ class Verify:
         for check in self._again.values():
             full = full or self._crowded(check)
             if not check.put_off:
-                new[check.operation["object"]].append(check)
+                new[check.landing.object].append(check)
             elif check.due <= now:
                 due.append(check)
         # Into a full window no company comes, however long one waits.
@@ -206,8 +206,11 @@ class Verify:
         for own, check in list(self._again.items()):
             if check.put_off and self._crowded(check):
                 del self._again[own]
-                self._doubts.raise_(own, check.operation["version"], check.assignment)
-                await self._outputs.doubt(check.operation, check.tries)
+                landing = check.landing
+                self._doubts.raise_(own, landing.version, check.assignment)
+                await self._outputs.audit(
+                    DOUBT, landing.row(), None, row_id=landing.row_id, code=landing.code, detail=str(check.tries)
+                )
                 check.settle()
 
     async def tick(self) -> None:
@@ -222,9 +225,9 @@ class Verify:
             await self._give_way()
             due = self._due(now)
             if due:
-                self._read_again = {check.operation["reference"]: check for check in due}
+                self._read_again = {check.landing.reference: check for check in due}
                 for check in due:
-                    del self._again[check.operation["reference"]]
+                    del self._again[check.landing.reference]
                     check.assignment.touch(check.tp)
                 await self._verify_some(due)
                 self._read_again = {}
@@ -251,7 +254,7 @@ class Verify:
     async def _verify(self, checks: list[Check]) -> None:
         by_object: dict[str, list[Check]] = defaultdict(list)
         for check in checks:
-            by_object[check.operation["object"]].append(check)
+            by_object[check.landing.object].append(check)
         for object_, members in by_object.items():
             for start in range(0, len(members), MOST_IDS):
                 await self._compare(object_, members[start : start + MOST_IDS])
@@ -259,12 +262,12 @@ class Verify:
     async def _compare(self, object_: str, checks: list[Check]) -> None:
         comparison = self._comparisons.get(object_) or self._owners[object_]
         waits = checks[0]
-        operations = [check.operation for check in checks]
-        places = [cast("Position", operation["source"]) for operation in operations]
-        places += [member["source"] for operation in operations for member in _counting(operation)]
+        landings = [check.landing for check in checks]
+        places = [landing.place.position for landing in landings]
+        places += [part.place.position for landing in landings for part in landing.parts]
         records = await self._source.read(places)
-        ids = [operation["row_id"] or "" for operation in operations]
-        sobject = operations[0]["sobject"]
+        ids = [landing.row_id for landing in landings]
+        sobject = landings[0].sobject
         rows = await insist(
             waits, "verification is", partial(self._collections.retrieve, sobject, ids, list(comparison.columns))
         )
@@ -277,39 +280,39 @@ class Verify:
             if check.overtaken:  # while it was read; what is newer is checked by itself
                 check.settle()
                 continue
-            change = self._change(cast("Position", check.operation["source"]), records)
+            change = self._change(check.landing.place, records)
             columns: list[str] = []
             if row is None:
                 columns = ["Id"]
             elif change is not None:
-                columns = self._differing(check.operation, change, row, records)
+                columns = self._differing(check.landing, change, row, records)
             if columns and check.tries < len(_AGAIN_SECONDS):
                 self._put_off(check)
                 continue
             if row is None and object_ in self._comparisons:
-                await self._outputs.ready(check_of(_row_of(check.operation)))
+                await self._outputs.ready(check_of(check.landing.row()))
             if change is not None:
-                await self._note(check.operation, comparison.count, columns)
+                await self._note(check.landing, comparison.count, columns)
             check.settle()
 
     def _differing(
         self,
-        operation: Operation,
+        landing: Landing,
         change: Change,
         row: Mapping[str, Any],
-        records: Mapping[tuple[str, int, int], Any],
+        records: Mapping[Place, SourceRecord],
     ) -> list[str]:
         """The columns of a row that aren't what the source says."""
-        object_, vp_id = reference.split(operation["reference"])
+        object_, vp_id = reference.split(landing.reference)
         fields, custom = change["fields"] or {}, change["custom"]
         if object_ in self._owners:
-            how = operation["code"] or ""
+            how = landing.code or ""
             found = self._owners[object_].compare(fields, row, how, self._owner_of)
         else:
             counted = [
-                (member["object"], part["fields"] or {}, part["custom"], member["reference"])
-                for member in _counting(operation)
-                if (part := self._change(member["source"], records)) is not None
+                (part.object, record["fields"] or {}, record["custom"], part.reference)
+                for part in landing.parts
+                if (record := self._change(part.place, records)) is not None
             ]
             compare = self._comparisons[object_].compare
             found = compare(vp_id, fields, custom, row, self._references.get, self._owner_of, counted)
@@ -317,9 +320,9 @@ class Verify:
 
     def _put_off(self, check: Check) -> None:
         """The row may have changed since: its next version then comes by and overtakes this check; else it is read again."""
-        own = check.operation["reference"]
+        own = check.landing.reference
         waiting = self._again.get(own)
-        if waiting is not None and waiting.operation["version"] > check.operation["version"]:
+        if waiting is not None and waiting.landing.version > check.landing.version:
             check.settle()
             return
         if waiting is not None:
@@ -329,39 +332,21 @@ class Verify:
         check.put_off = True
         self._again[own] = check
 
-    def _change(self, at: Position, records: Mapping[Place, SourceRecord]) -> Change | None:
-        return change_at(records, at, self._outputs.codec)
+    def _change(self, at: Place, records: Mapping[Place, SourceRecord]) -> Change | None:
+        return change_at(records, at.position, self._outputs.codec)
 
-    async def _note(self, operation: Operation, count: int, columns: list[str]) -> None:
-        row = _row_of(operation)
-        row["members"] = []  # each is noted by itself
-        outcome: Outcome | None = None
+    async def _note(self, landing: Landing, count: int, columns: list[str]) -> None:
         what = "mismatch" if columns else "verify"
-        await self._outputs.audit(what, row, outcome, row_id=operation["row_id"], detail=str(count), columns=columns)
-        for member in _counting(operation):
-            part = row_of(
-                member["object"],
-                operation["sobject"],
-                member["reference"],
-                member["version"],
-                operation["run"],
-                member["source"],
-            )
-            values = str(self._values.get(member["object"], 0))
-            await self._outputs.audit(
-                what,
-                part,
-                outcome,
-                row_id=operation["row_id"],
-                detail=values,
-                columns=columns,
-                row_version=operation["version"],
-            )
+        note = partial(self._outputs.audit, what, outcome=None, row_id=landing.row_id, columns=columns)
+        await note(landing.row(members=False), detail=str(count))  # each of them is noted by itself
+        for part in landing.parts:
+            row = row_of(part.object, landing.sobject, part.reference, part.version, landing.run, part.place.position)
+            await note(row, detail=str(self._values.get(part.object, 0)), row_version=landing.version)
 
-    def _believe(self, operation: Operation) -> None:
+    def _believe(self, landing: Landing) -> None:
         """Takes the audit's word for which row is whose. Whether that row carries the reference its own verification finds out."""
-        if operation["sobject"] in self._referred_to and operation["row_id"] and len(self._references) < _CACHE:
-            self._references[operation["row_id"]] = operation["reference"]
+        if landing.sobject in self._referred_to and landing.row_id and len(self._references) < _CACHE:
+            self._references[landing.row_id] = landing.reference
 
     def _remember(
         self, column: str, sobject: str, ids: Sequence[str], rows: Sequence[Mapping[str, Any] | None]
@@ -388,41 +373,5 @@ class Verify:
                     self._references[one] = row[lookup.external_id]
 
 
-def _slim(operation: Operation) -> Operation:
-    """Thousands wait: what many have in common is kept once, and what nobody asks for not at all."""
-    operation["columns"] = []
-    for name in ("what", "object", "sobject", "facet", "run"):
-        operation[name] = sys.intern(operation[name])
-    source = cast("Position", operation["source"])
-    source["topic"] = sys.intern(source["topic"])
-    for member in operation["members"]:
-        member["object"] = sys.intern(member["object"])
-        member["source"]["topic"] = sys.intern(member["source"]["topic"])
-    return operation
-
-
 def _leave(exc: BaseException) -> None:
     log.error("a landing can't be verified (%s); it stays unverified", type(exc).__name__)
-
-
-def _row_of(operation: Operation) -> Ready:
-    row = row_of(
-        operation["object"],
-        operation["sobject"],
-        operation["reference"],
-        operation["version"],
-        operation["run"],
-        operation["source"],
-    )
-    row["members"] = operation["members"]
-    return row
-
-
-def _counting(operation: Operation) -> Iterator[RowMember]:
-    """The records that count in the row as it is."""
-    return (member for member in operation["members"] if member["op"] == "upsert")
-
-
-def _has_source(operation: Operation) -> bool:
-    source = operation["source"]
-    return source is not None and source["offset"] >= 0

@@ -177,6 +177,15 @@ class ResolveSettings(_Section):
     owners_again_seconds: Seconds = 30
 
 
+class VerifySettings(_Section):
+    """How landed rows are read back."""
+
+    window_records: Count = Field(
+        default=8000,
+        description="Records of a partition of the audit that may wait at once: more of them fill calls better and take more memory.",
+    )
+
+
 class ControlSettings(_Section):
     """The control process: status page, metrics, ledger."""
 
@@ -212,6 +221,7 @@ class Settings(BaseSettings):
     target: TargetSettings = TargetSettings()
     load: LoadSettings = LoadSettings()
     resolve: ResolveSettings = ResolveSettings()
+    verify: VerifySettings = VerifySettings()
     control: ControlSettings = ControlSettings()
 
     @classmethod

@@ -99,6 +99,7 @@ async def _serve(settings: Settings, stage: str, worker: str, data_dir: Path) ->
         idle_seconds=settings.load.idle_seconds,
         owners_again_seconds=settings.resolve.owners_again_seconds,
         make_lost_again=settings.load.make_lost_again,
+        verify_window=settings.verify.window_records,
         overrides={
             "broker_session_timeout": settings.kafka.session_seconds,
             "broker_heartbeat_interval": min(3.0, settings.kafka.session_seconds / 6),

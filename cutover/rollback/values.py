@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from agents.source_records import SourceRecords, change_at
+from agents.source_records import Place, SourceRecords, change_at
 from cutover.ledger.delivery import position
 from cutover.rollback.verdict import Row
 from mapping.comparators import compile_comparison
@@ -17,7 +17,7 @@ from mapping.plan import placeholder_row
 from mapping.rules import MapDocument
 from topics import reference
 from topics.codec import Codec, Undecodable
-from topics.messages import Change, Position
+from topics.messages import Change
 
 _BY_EDITOR_ONLY: Final = frozenset({"owner", "sum", "latest", "first"})
 ParentOf = Callable[[str], str | None]
@@ -66,14 +66,11 @@ class Written:
     async def images(self, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
         """What rows of others were before us, by reference; one without an image is missing."""
         places = {
-            row["reference"]: (row["image_topic"], row["image_partition"], row["image_offset"])
+            row["reference"]: Place(row["image_topic"], row["image_partition"], row["image_offset"])
             for row in rows
             if row["image_topic"] is not None
         }
-        wanted = [
-            cast("Position", dict(zip(("topic", "partition", "offset"), p, strict=True))) for p in places.values()
-        ]
-        found = await self._records.read(wanted)
+        found = await self._records.read([place.position for place in places.values()])
         images = {}
         for own, place in places.items():
             record = found.get(place)

@@ -19,16 +19,17 @@ from tests.transport.waiting import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(240)]
 
-BILLS = [str(number) for number in range(790_001, 790_013)]
-APART = 700  # records: a chunk holds one or two of these landings, and those of all chunks are far more than the window has room for
+BILLS = [str(number) for number in range(790_001, 790_006)]
+WINDOW, APART = 400, 600  # records: one landing keeps as many of those that follow it waiting as a chunk has
 
 
 @pytest.fixture
 async def behind(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice whose bills have landed, far apart from each other, and then again with a payment more; nobody has verified them."""
     with SandboxProcess.start(patients=5, practices=2, clean=True) as sandbox:
+        settings = {"CARRYOVER_VERIFY__WINDOW_RECORDS": str(WINDOW)}
         directory = tmp_path_factory.mktemp("behind")
-        pipeline = Pipeline(kafka.bootstrap, f"behind.{uuid4().hex[:6]}.", sandbox, directory, partitions=1)
+        pipeline = Pipeline(kafka.bootstrap, f"behind.{uuid4().hex[:6]}.", sandbox, directory, partitions=1, **settings)
         try:
             await pipeline.begin()
             await pipeline.start_all()
