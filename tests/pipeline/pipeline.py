@@ -73,7 +73,7 @@ class Pipeline:
             "CARRYOVER_KAFKA__PARTITIONS": str(partitions),
             "CARRYOVER_SOURCE__URL": sandbox.visual_practice["url"],
             "CARRYOVER_SOURCE__API_KEY": sandbox.visual_practice["api_key"],
-            "CARRYOVER_SOURCE__POLL_SECONDS": "0.3",
+            "CARRYOVER_SOURCE__POLL_SECONDS": "0.5",
             "CARRYOVER_SOURCE__OVERLAP_SECONDS": "2",
             "CARRYOVER_TARGET__URL": sandbox.salesforce["url"],
             "CARRYOVER_TARGET__CLIENT_ID": sandbox.salesforce["client_id"],
