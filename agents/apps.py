@@ -16,8 +16,9 @@ from agents.adoption import Adoption, MatchRule
 from agents.allowance import Allowance
 from agents.contact_roles import ROLE, ContactRoles
 from agents.contact_step import ContactStep
+from agents.contents import Contents, Documents, NoteImages
 from agents.extract import Extraction, Source
-from agents.file_places import FilePlaces, FileRows, home_of
+from agents.file_places import FilePlaces, FileRows, homes_of, references_of
 from agents.file_removal import FileRemoval
 from agents.files import BATCH_ROWS as FILE_ROWS
 from agents.files import FileSending, FilesLoad
@@ -36,6 +37,7 @@ from agents.resolve import Resolve
 from agents.room import Room
 from agents.sending import Sending
 from agents.source_records import SourceRecords
+from agents.taking import taken_of
 from agents.verify import Lookup, Verify
 from agents.withheld import Withheld
 from connectors.errors import NotFound
@@ -216,7 +218,8 @@ def _source(document: MapDocument, name: str, others: Sequence[str]) -> Source:
     also = {one: document.objects[one].target for one in others}
     rule = rules[0]
     awaited = document.awaited.get(name)
-    return Source(rule.resource, SOURCE_FIELDS[rule.resource], rule.target, needed, awaited, also)
+    fields, taken = SOURCE_FIELDS[rule.resource], taken_of(document, name)
+    return Source(rule.resource, fields, rule.target, needed, awaited, also, taken)
 
 
 def resolve(setup: Setup) -> App:
@@ -247,8 +250,9 @@ def deliver(
     """The app that loads; ``source`` is where the contents of documents are, if the map has any."""
     parts, names, document = _Parts(setup, "deliver"), setup.catalogue, setup.document
     create_only, without = insert_only_columns(document, describes), left_out(document, describes)
-    places = FilePlaces(salesforce, home_of(document))
+    places = FilePlaces(salesforce, homes_of(document))
     parents = {c.parent for rule in document.objects.values() for c in rule.columns.values() if c.parent is not None}
+    parents |= document.pictures
     owners = Owners(
         parts.outputs,
         parts.table(names.state("owners"), names.sf(OWNER)),
@@ -270,13 +274,14 @@ def deliver(
         sending = Sending(salesforce, sobject, external_id, once, journal)
         removal, kind = Removal(salesforce, sobject, describes[sobject]), Load
         contents, relations = sobject == FILE, sobject == RELATION
+        files: FileSending | None = None
         if relations:
             cleared = _cleared(objects, create_only)
             sending, kind = RelationSending(salesforce, external_id, once, journal, removal, cleared), RelationsLoad
         if contents:
             most = {name: rule.max_bytes or MOST_BYTES for name, rule in objects.items()}
-            contents_of = cast("VisualPractice", source)
-            sending = FileSending(salesforce, external_id, once, journal, contents_of, most, places)
+            contents_of = {name: _contents(setup, name, cast("VisualPractice", source)) for name in objects}
+            files = sending = FileSending(salesforce, external_id, once, journal, contents_of, most, places)
             removal, kind = FileRemoval(salesforce, sobject, describes[sobject]), FilesLoad
         loads[sobject] = kind(
             parts.outputs,
@@ -308,6 +313,7 @@ def deliver(
             room=Room() if contents else allowance.room,  # a full file storage stops no other rows
             unique=_unique(describes[sobject], external_id) and not contents and not relations,
             related=document.related,
+            documents=files.documents if files is not None and document.pictures else None,
         )
     app = parts.app(
         window_records=2 * setup.batch_rows // names.partitions + _DELIVER_AHEAD,
@@ -322,6 +328,15 @@ def deliver(
     _background(app, gate.follow)
     _share_calls(app, allowance, parts.publisher)
     return app
+
+
+def _contents(setup: Setup, name: str, source: VisualPractice) -> Contents:
+    rule = setup.document.objects[name]
+    if rule.taken_from is None:
+        return Documents(source)
+    of, field = setup.document.objects[rule.taken_from.object], rule.taken_from.from_
+    overlap = timedelta(seconds=setup.overlap_seconds)
+    return NoteImages(source, of.resource, field, rule.max_bytes or MOST_BYTES, overlap)
 
 
 def _cleared(objects: Mapping[str, ObjectRule], create_only: Mapping[str, Collection[str]]) -> dict[str, Any]:
@@ -396,8 +411,9 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowan
         {name: OwnerComparison(document, name) for name in document.owners},
         book.of,
         {name: len(document.objects[name].columns) for name in document.objects if document.objects[name].part_of},
-        FileRows(salesforce, FilePlaces(salesforce, home_of(document))),
+        FileRows(salesforce, FilePlaces(salesforce, homes_of(document))),
         window=setup.verify_window,
+        files=_files(salesforce, document),
     )
     app = parts.app(window_records=setup.verify_window)
     _background(app, book.follow)
@@ -405,6 +421,14 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowan
     _background(app, verifier.tick)
     _share_calls(app, allowance, parts.publisher)
     return app
+
+
+def _files(
+    salesforce: Salesforce, document: MapDocument
+) -> Callable[[Sequence[str]], Awaitable[dict[str, str]]] | None:
+    """What tells whose files the addresses in texts lead to; the external id of all files is one (`deliver`)."""
+    columns = {document.objects[name].external_id for name in document.pictures}
+    return partial(references_of, salesforce, columns.pop()) if columns else None
 
 
 def _lookups(document: MapDocument, name: str) -> list[Lookup]:

@@ -22,12 +22,14 @@ from agents.lookups import Again, Lookups
 from agents.outputs import Outputs, now_ms, position_of, row_of
 from agents.patience import PAUSE_MOST, rest
 from agents.shape import Shape
+from agents.taking import Taken, Taking
 from agents.walk import Walk
 from connectors.errors import ConnectorError
 from connectors.visual_practice.change import Change as Record
 from connectors.visual_practice.change import ChangeReader, RecordUnreadable
 from connectors.visual_practice.client import VisualPractice
 from connectors.visual_practice.source_time import Span, Undecided
+from mapping.note_images import place_of
 from state.table import StateTable
 from topics.catalogue import SOURCE_BYTES
 from topics.codec import Undecodable, Unencodable
@@ -56,6 +58,7 @@ class Source:
         needed: the fields the map reads.
         awaited: as what other records wait for those of this object, None when none do; see `mapping.rules.MapDocument.awaited`.
         also: other objects that take its records, and the Salesforce object of each.
+        taken: what is taken out of its records before they are published.
     """
 
     resource: str
@@ -64,6 +67,7 @@ class Source:
     needed: frozenset[str] = field(default_factory=frozenset)
     awaited: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
+    taken: Taken | None = None
 
 
 class Fresh(NamedTuple):
@@ -102,6 +106,9 @@ class Extraction:
         flat = client.custom == "flat"
         self._readers = {name: ChangeReader(source.fields, flat=flat) for name, source in sources.items()}
         self._archives = {name: Archive(client, source.resource, overlap) for name, source in sources.items()}
+        found = {name: source.taken for name, source in sources.items() if source.taken is not None}
+        self._takings = {name: Taking(table, taken, client.home) for name, taken in found.items()}
+        self._taken = {taken.object: taken for taken in found.values()}
         self._overlap = overlap
         self._poll = poll
         self._lookups = Lookups(self._look_up, self._refuse_request, self._fail)
@@ -123,7 +130,9 @@ class Extraction:
                 await self._reject("unknown:?", f"UNDECODABLE_{exc.code.upper()}", record.value or b"", record)
                 continue
             request = cast("Extract", decoded)
-            if request["object"] not in self.sources:
+            if request["object"] in self._taken:
+                lookups.append(request)
+            elif request["object"] not in self.sources:
                 await self._reject("unknown:?", "UNKNOWN_OBJECT", record.value, record)
             elif request["kind"] == "start":
                 stored = state.get(key_of(request["object"]))
@@ -157,6 +166,9 @@ class Extraction:
     async def _look_up(self, assignment: Assignment, tp: TopicPartition, request: Extract) -> None:
         """Reads one record; ``lookup`` asks for a parent somebody waits for, ``census`` for one that ledger and source disagree on."""
         object_, vp_id = request["object"], request["vp_id"] or ""
+        if object_ in self._taken:
+            await self._look_up_taken(assignment, self._taken[object_], request)
+            return
         found = await self.client.get(self.sources[object_].resource, vp_id)
         record, seen, archived = found.record, found.seen, False
         if record is None:
@@ -182,6 +194,31 @@ class Extraction:
             await self._send(object_, vp_id, self._change("delete", version, request["run"], "lookup"))
         else:
             await self.outputs.fate("absent", f"{object_}:{vp_id}")
+
+    async def _look_up_taken(self, assignment: Assignment, taken: Taken, request: Extract) -> None:
+        """Reads one of the records that stand in others: its own change only, the other record's has its walk."""
+        own, run = request["vp_id"] or "", request["run"]
+        within = (place_of(own) or ("", 0))[0]
+        found = await self.client.get(self.sources[taken.of].resource, within) if within else None
+        kept = None if found is None else (found.record, found.seen)
+        archived = kept is not None and kept[0] is None
+        if archived:
+            kept = await self._archives[taken.of].find(within)
+        assignment.check()
+        there: dict[str, Change] = {}
+        if kept is not None:
+            try:
+                fresh, _ = await self.read(taken.of, run, [kept[0]], kept[1], None, archived=archived)
+            except Undecided:
+                raise Again("its time of modification exists twice tonight") from None
+            for record, version in fresh:
+                change = self._change("upsert", version, run, "lookup")
+                change["fields"], change["custom"] = record.fields, record.custom
+                there |= self._takings[taken.of].images(within, change)
+        if own in there:
+            await self._publish(taken.object, own, there[own])
+        else:
+            await self.outputs.fate("absent", f"{taken.object}:{own}")
 
     async def _refuse_request(self, request: Extract, code: str) -> None:
         own = f"{request['object']}:{request['vp_id'] or '?'}"
@@ -342,6 +379,22 @@ class Extraction:
         }
 
     async def _send(self, object_: str, vp_id: str, change: Change) -> None:
+        """Publishes a change, and before it those of what is taken out of it."""
+        taking = self._takings.get(object_)
+        if taking is not None:
+            for own, of_image in await taking.all(self._number(object_), vp_id, change):
+                await self._publish(taking.taken.object, own, of_image)
+        await self._publish(object_, vp_id, change)
+
+    def _number(self, object_: str) -> int:
+        """The partition that holds the object's task."""
+        key = key_of(object_)
+        numbers = [one.number for one in self.table.partitions() if one.get(key) is not None]
+        if not numbers:
+            raise StaleAssignment
+        return numbers[0]
+
+    async def _publish(self, object_: str, vp_id: str, change: Change) -> None:
         topic, key = self.outputs.catalogue.vp(object_), vp_id.encode()
         try:
             value = self.outputs.codec.encode(f"change.{object_}", change, topic=topic, key=key)
@@ -384,8 +437,9 @@ class Extraction:
 
     def _rows(self, object_: str, vp_id: str, version: str, run: str) -> Iterator[tuple[str, Ready]]:
         """Reference and row of all that a record becomes."""
-        source = self.sources[object_]
-        for name, sobject in {object_: source.sobject, **source.also}.items():
+        source = self.sources.get(object_)
+        also = {object_: self._taken[object_].sobject} if source is None else {object_: source.sobject, **source.also}
+        for name, sobject in also.items():
             own = f"{name}:{vp_id}"
             yield own, row_of(name, sobject, own, version, run, None)
 

@@ -21,8 +21,10 @@ from mapping.rules import PLACE, MapDocument
 from topics import reference
 from transport import failpoint
 
-__all__ = ["FilePlaces", "FileRows", "Home", "home_of"]
+__all__ = ["FilePlaces", "FileRows", "Home", "homes_of", "references_of"]
 
+_KEY_PREFIX: Final = 3
+"""Characters of an id that say which object it is of."""
 _GONE: Final = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND"})
 
 
@@ -40,14 +42,26 @@ class Home(NamedTuple):
     external_id: str
 
 
-def home_of(document: MapDocument) -> Home | None:
-    """What the documents of a map are shown at; None when the map says nothing of it."""
+def homes_of(document: MapDocument) -> list[Home]:
+    """What the files of a map are shown at; nothing when the map says nothing of it."""
+    found: dict[str, Home] = {}
     for rule in document.rows.values():
         column = rule.columns.get(PLACE)
         if rule.has_content and column is not None and column.parent is not None:
             parent = document.objects[column.parent]
-            return Home(column.parent, parent.target, parent.external_id)
-    return None
+            found[column.parent] = Home(column.parent, parent.target, parent.external_id)
+    return list(found.values())
+
+
+async def references_of(salesforce: Salesforce, external_id: str, documents: Sequence[str]) -> dict[str, str]:
+    """The references that the newest versions of documents carry, by the documents' ids; those of nobody's records are missing.
+
+    Raises:
+        connectors.errors.ConnectorError: the org can't be asked now.
+    """
+    select = f"SELECT ContentDocumentId, IsLatest, {external_id} FROM {VERSION}"  # noqa: S608 - names of the confirmed map
+    rows = await salesforce.query_in(select, "ContentDocumentId", documents)
+    return {row["ContentDocumentId"]: row[external_id] for row in rows if row["IsLatest"] and row[external_id]}
 
 
 class FilePlaces:
@@ -55,13 +69,13 @@ class FilePlaces:
 
     Arguments:
         salesforce: an open connection.
-        home: what documents are shown at, None for nothing.
+        homes: what documents are shown at.
     """
 
-    def __init__(self, salesforce: Salesforce, home: Home | None) -> None:
+    def __init__(self, salesforce: Salesforce, homes: Sequence[Home]) -> None:
         self._salesforce = salesforce
         self._collections = Collections(salesforce)
-        self._home = home
+        self._homes = homes
 
     async def linked(self, documents: Sequence[str]) -> dict[str, dict[str, str]]:
         """By document, the ids of what it is linked to, each with its link.
@@ -77,12 +91,13 @@ class FilePlaces:
 
     async def homes(self, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that are rows of ours that a document can be shown at."""
-        if self._home is None or not ids:
-            return set()
-        own = self._home.external_id
-        select = f"SELECT Id, {own} FROM {self._home.sobject}"  # noqa: S608 - names of the confirmed map
-        rows = await self._salesforce.query_in(select, "Id", ids)
-        return {row["Id"] for row in rows if row[own] and reference.split(row[own])[0] == self._home.object}
+        found: set[str] = set()
+        for home in self._homes if ids else ():
+            own = home.external_id
+            select = f"SELECT Id, {own} FROM {home.sobject}"  # noqa: S608 - names of the confirmed map
+            rows = await self._salesforce.query_in(select, "Id", ids)
+            found |= {row["Id"] for row in rows if row[own] and reference.split(row[own])[0] == home.object}
+        return found
 
     async def move(self, document: str, wanted: str) -> RowError | None:
         """Shows a document at ``wanted`` and at no other row of that kind of ours; may be called twice.
@@ -96,7 +111,8 @@ class FilePlaces:
         links = (await self.linked([document])).get(document, {})
         if wanted in links:
             return None
-        others = await self.homes(sorted(links.keys() - {wanted}))
+        kind = wanted[:_KEY_PREFIX]  # of other kinds it is somebody else's link
+        others = await self.homes(sorted(one for one in links if one != wanted and one.startswith(kind)))
         for answer in await self._collections.delete([links[one] for one in sorted(others)]):
             if not answer.success and answer.errors[0].code not in _GONE:
                 return answer.errors[0]

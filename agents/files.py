@@ -15,12 +15,12 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, TypeVar
 
 from agents import papers
+from agents.contents import Content, Contents, Found
 from agents.file_places import FilePlaces
 from agents.item import Item
 from agents.journal import Journal
 from agents.lane import Operation, Recalled
 from agents.load import Load
-from agents.papers import Paper
 from agents.rowstate import RowState
 from agents.sending import Result, Sending
 from connectors.errors import (
@@ -35,8 +35,6 @@ from connectors.salesforce import soql
 from connectors.salesforce.files import VERSION, Files
 from connectors.salesforce.row_errors import DUPLICATE, RowError
 from connectors.salesforce.session import Salesforce
-from connectors.visual_practice.client import VisualPractice
-from connectors.visual_practice.content import Download, open_content
 from mapping.rules import PATH, PLACE
 from topics import reference
 from topics.messages import Value
@@ -50,7 +48,6 @@ BATCH_ROWS: Final = 8
 """Documents in a batch: what a crash has to look at again, and what waits for the slowest of them."""
 
 _T = TypeVar("_T")
-_RESOURCE: Final = "documents"
 _LOOKS: Final = 6
 """So often a document that the source is not done with is looked at again, in about a minute altogether."""
 _TRIES: Final = 5
@@ -95,7 +92,7 @@ class FileSending(Sending):
         external_id: the column that holds our reference.
         create_only: columns that may be sent only with a new row.
         journal: the batch journal.
-        source: where the contents are.
+        contents: by object, where the contents are.
         most: by object, the largest content in bytes.
         places: moves documents from one patient to another.
     """
@@ -106,12 +103,12 @@ class FileSending(Sending):
         external_id: str,
         create_only: Sequence[str],
         journal: Journal,
-        source: VisualPractice,
+        contents: Mapping[str, Contents],
         most: Mapping[str, int],
         places: FilePlaces,
     ) -> None:
         super().__init__(salesforce, VERSION, external_id, create_only, journal)
-        self._source = source
+        self._contents = contents
         self._most = most
         self._file_places = places
         self._files = Files(salesforce)
@@ -170,11 +167,11 @@ class FileSending(Sending):
 
     async def _carry(self, item: Item, sf_id: str | None, touch: Callable[[], None]) -> Result:
         """Brings one document to what the source says of it."""
-        vp_id = reference.split(item.reference)[1]
-        found = await self.insist(lambda: self._source.get(_RESOURCE, vp_id), touch)
-        if found.record is None:
-            return Result(item, held=(papers.GONE, "the source has no such document any more"))
-        paper = Paper.of(found.record)
+        contents, vp_id = self._contents[item.layout.object], reference.split(item.reference)[1]
+        found = await self.insist(lambda: contents.find(vp_id), touch)
+        if found is None:
+            return Result(item, held=contents.gone)
+        paper = found.paper
         if not paper.processed:
             if item.attempts < _LOOKS:
                 return Result(item, again=True)
@@ -190,20 +187,20 @@ class FileSending(Sending):
             if newest is None:
                 return Result(item, error=_DELETED)
             if newest.path == item.columns.get(PATH):
-                async with self._opened(item, vp_id, paper) as content:
+                async with self._opened(item, found) as content:
                     if isinstance(content, Result):
                         return content
                     async for _ in content.blocks():
                         touch()
                 if (content.received, content.md5) == (newest.size, newest.md5):
                     return await self._keep(item, sf_id, newest, content.sha256, touch)
-        return await self._bring(item, vp_id, paper, newest, touch)
+        return await self._bring(item, found, newest, touch)
 
     @asynccontextmanager
-    async def _opened(self, item: Item, vp_id: str, paper: Paper) -> AsyncIterator[Download | Result]:
+    async def _opened(self, item: Item, found: Found) -> AsyncIterator[Content | Result]:
         """The content; instead of one that isn't there, or can't be loaded, what becomes of the row."""
         try:
-            opening = open_content(self._source, vp_id, paper.size)
+            opening = found.open()
             content = await opening.__aenter__()
         except NotFound:
             what = (
@@ -212,7 +209,7 @@ class FileSending(Sending):
             yield Result(item, error=RowError(papers.MISSING, (), what))
             return
         try:
-            refused = paper.refused(content.length, self._most[item.layout.object])
+            refused = found.paper.refused(content.length, self._most[item.layout.object])
             yield content if refused is None else Result(item, error=RowError(refused[0], (), refused[1]))
         finally:
             await opening.__aexit__(None, None, None)
@@ -246,12 +243,10 @@ class FileSending(Sending):
             return self._unreadable(item)
         return await self._placed(item, newest, Result(item, newest.id), touch)
 
-    async def _bring(
-        self, item: Item, vp_id: str, paper: Paper, newest: Newest | None, touch: Callable[[], None]
-    ) -> Result:
+    async def _bring(self, item: Item, found: Found, newest: Newest | None, touch: Callable[[], None]) -> Result:
         """Uploads the content, as a new document or as a new version of one that is there."""
         values = self._values(item, "upsert")
-        async with self._opened(item, vp_id, paper) as content:
+        async with self._opened(item, found) as content:
             if isinstance(content, Result):
                 return content
             if newest is not None:
@@ -260,7 +255,7 @@ class FileSending(Sending):
                 await self._release(newest.ours, touch)
                 if failpoint.ARMED:
                     failpoint.hit("upload-released")
-            size = paper.size if content.length is None else content.length
+            size = found.paper.size if content.length is None else content.length
             try:
                 row_id = await self._files.upload(VERSION, values, _watched(content, touch), size)
             except RequestRefused:
@@ -313,6 +308,11 @@ class FileSending(Sending):
                     code = answer.errors[0].code
                     raise RequestRefused("Salesforce", f"{self._own} of a version can't be changed", code=code)
 
+    async def documents(self, ids: Sequence[str], touch: Callable[[], None]) -> dict[str, str]:
+        """The documents of versions, by the versions' ids; one that is gone is missing."""
+        rows = await self.rows(ids, ["ContentDocumentId"], touch)
+        return {one: str(row["ContentDocumentId"]) for one, row in zip(ids, rows, strict=True) if row is not None}
+
     # -- deletes -----------------------------------------------------------------------------------------------------------------------
 
     async def _delete(self, items: Sequence[tuple[Item, str | None]], touch: Callable[[], None]) -> list[Result]:
@@ -331,7 +331,7 @@ class FileSending(Sending):
         return results
 
 
-async def _watched(content: Download, touch: Callable[[], None]) -> AsyncIterator[bytes]:
+async def _watched(content: Content, touch: Callable[[], None]) -> AsyncIterator[bytes]:
     async for block in content.blocks():
         touch()
         yield block

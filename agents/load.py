@@ -31,7 +31,7 @@ from agents.removal import Removal
 from agents.room import Room
 from agents.rowstate import RowState, key_of
 from agents.sending import Result, Sending
-from agents.settlement import STAGE, Member, Settlement
+from agents.settlement import STAGE, Documents, Member, Settlement
 from state.table import StateTable
 from topics.codec import Undecodable
 from topics.messages import Batch, BatchRow, Packed
@@ -69,7 +69,7 @@ class Load:
         unique: whether the org refuses a second row with our external id, so that new rows may be inserted without a look.
         room: whether the org has room for rows; shared by all objects.
         finishing: whether, when it is not, batches of a former owner may still be finished.
-        related: see `agents.settlement.Settlement`.
+        related, documents: see `agents.settlement.Settlement`.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class Load:
         room: Room | None = None,
         unique: bool = False,
         related: Collection[str] = (),
+        documents: Documents | None = None,
     ) -> None:
         self._room = room or Room()
         self._inserting = Inserting(adoption, bulk_from_rows, unique=unique)
@@ -108,7 +109,7 @@ class Load:
         self._contacts = contacts
         self._flagging = frozenset(flagging)
         self._settlement = Settlement(
-            outputs, rows, journal, external_id, parents, adoption, loss, sending.create_only, related
+            outputs, rows, journal, external_id, parents, adoption, loss, sending.create_only, related, documents
         )
         self._items = items
         self._batch_rows = batch_rows

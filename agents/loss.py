@@ -18,7 +18,7 @@ from agents.rowstate import RowState
 from agents.sending import Result, Sending
 from agents.source_records import SourceRecords, change_at
 from connectors.salesforce.row_errors import Handling, RowError, handling
-from mapping.plan import MappingRejected, Plan, Reference
+from mapping.plan import NAMED, MappingRejected, Plan, Reference
 from mapping.rules import RELATION, RELATION_CONTACT, MapDocument
 from topics import reference
 from topics.messages import Need
@@ -168,7 +168,7 @@ class Loss:
         return [parent] if stand_in is None or stand_in.reference == parent else [parent, stand_in.reference]
 
     async def _referred_to(self, item: Item) -> list[Reference]:
-        """The rows of ours that the item's source record refers to; owners are nobody's row."""
+        """The rows of ours that the item's source record refers to; owners are nobody's row, and an image is only named in a text."""
         source, plan = item.row["source"], self._plans.get(item.layout.object)
         if source["offset"] < 0 or plan is None:
             return []
@@ -181,7 +181,8 @@ class Loss:
         except MappingRejected:  # the map has changed since
             return []
         owners = self._document.owners
-        return [need for need in mapped.references if reference.split(need.parent)[0] not in owners]
+        needs = [need for need in mapped.references if need.on_absent != NAMED]
+        return [need for need in needs if reference.split(need.parent)[0] not in owners]
 
 
 def asks(item: Item) -> bool:

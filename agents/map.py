@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import orjson
 
 from agents.outputs import Outputs, position_of, row_of
+from agents.picturing import retellable
 from mapping.plan import Mapped, MappingRejected, Plan
 from mapping.rules import RELATION, RELATION_CONTACT
 from topics import reference
@@ -121,6 +122,7 @@ class Map:
         needs: list[Need] = [
             {"column": need.column, "parent": need.parent, "on_absent": need.on_absent} for need in mapped.references
         ]
+        needs = retellable(needs)
         if plan.sobject == RELATION:  # its last stop is the contact, who knows which account is the contact's own
             needs.sort(key=lambda need: need["column"] == RELATION_CONTACT)
         await self._pass_on(plan, row, needs)

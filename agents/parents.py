@@ -18,19 +18,17 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import orjson
 
+from agents.picturing import document_after, is_named, may_be_told_again
 from mapping.plan import SAME
 from topics.codec import compact_json
 from topics.messages import Ready, Waiting
-from topics.version import LENGTH, TELLINGS, Version
+from topics.version import LENGTH
 
 PAGE: Final = 500
 HELD_AT_ONCE: Final = 1000
 PLACEHOLDER_MARK: Final = ":~"
-_CHILD: Final = struct.Struct(
-    f">?q{LENGTH}s"
-)  # gone on for now (at a placeholder, or without a link), waiting since (ms), version
-
-
+_CHILD: Final = struct.Struct(f">?q{LENGTH}s")
+"""Gone on for now (at a placeholder, or without a link), waiting since (ms), version."""
 _RELATION: Final = struct.Struct(f">{LENGTH}s")
 
 
@@ -55,12 +53,6 @@ class Forward(NamedTuple):
     told: int
 
 
-def renumbered(version: str, told: int, left: int) -> str:
-    """The version of a row that one of its parents has answered for the ``told``-th time, while ``left`` others are asked after it."""
-    known = Version.decode(version)
-    return known._replace(resolution=known.resolution + told * TELLINGS**left).encode() if told else version
-
-
 class Relate(NamedTuple):
     """The parent's id is known: the child relates it to an account. ``direct``: that is the one that the parent's own row has, so nothing is to be written."""
 
@@ -77,6 +69,12 @@ class Hop(NamedTuple):
 
 class Later(NamedTuple):
     """The child doesn't wait for this parent: send it on without; it is linked when the parent has landed."""
+
+    waiting: Waiting
+
+
+class Without(NamedTuple):
+    """An image is not in Salesforce: the text goes on and says so."""
 
     waiting: Waiting
 
@@ -124,7 +122,7 @@ class Check(NamedTuple):
     run: str
 
 
-Effect: TypeAlias = Forward | Relate | Hop | Later | Hold | Refuse | Create | Continue | Lookup | Check
+Effect: TypeAlias = Forward | Relate | Hop | Later | Without | Hold | Refuse | Create | Continue | Lookup | Check
 
 _ALL: Final = 1 << 62
 _FACETS: Final = 16  # more than one child has
@@ -201,7 +199,7 @@ class Parents:
         if name == "landed":
             yield from self._there(message, raw, fate, 0)
             return
-        key = b"W|%s\0%s|%s" % (parent.encode(), message["child"].encode(), message["row"]["facet"].encode())
+        key = b"W|" + _child_key(message)
         version = message["row"]["version"].encode()
         self._forget_relation(message, version)
         earlier = self._state.get(key)
@@ -217,14 +215,20 @@ class Parents:
         self, fate: dict[str, Any], key: bytes, message: Waiting, raw: bytes, head: bytes, now: int
     ) -> Iterator[Effect]:
         parent, row, name = message["parent"], message["row"], fate.get("fate")
+        placed = (
+            _CHILD.pack(True, now, row["version"].encode()) + raw
+        )  # should the parent appear, the child is told again
         if name == "absent" and message["on_absent"] == "placeholder":
-            # It stays registered: should the parent appear, the child is relinked.
-            self._state.put(key, _CHILD.pack(True, now, row["version"].encode()) + raw)
+            self._state.put(key, placed)
             yield Hop(message)
             return
         if name == "absent" and message["on_absent"] == "reject":
             self._state.put(key, None)
             yield Refuse(row, parent)
+            return
+        if name in _HELD and is_named(message):
+            self._state.put(key, placed if may_be_told_again(message) else None)
+            yield Without(message)
             return
         self._state.put(key, head + raw)
         if name == _DOUBTED:
@@ -272,27 +276,34 @@ class Parents:
         now: int,
         account: str | None = None,
         version: str | None = None,
+        document: str | None = None,
     ) -> Iterator[Effect]:
         """The parent has row ``sf_id``; ``epoch`` counts how often it was created. Beats everything but a later Gone.
 
-        ``account`` is the one that its row has had since ``version``; an older version, or none, says nothing about it.
+        ``account`` is the one that its row has had since ``version``; an older version, or none, says nothing about it. ``document`` is that of a file.
         """
         fate = self._fate(parent)
         known = fate.get("epoch", 0)
         if epoch < known or (epoch == known and fate.get("fate") not in _THERE):
             return  # told again after what came later: a row that is gone
         another = fate.get("id") not in {None, sf_id}
-        changes = fate.get("changes", 0) + another
+        changes, file = fate.get("changes", 0) + another, document_after(fate, sf_id, document)
         news = account is not None and (version or "") >= fate.get("since", "")
         has = {"account": account, "since": version or ""} if news else _account_of(fate)
-        after = {"fate": "landed", "id": sf_id, "epoch": epoch, **({"changes": changes} if changes else {}), **has}
+        after = {"fate": "landed", "id": sf_id, "epoch": epoch, **has, **file} | (
+            {"changes": changes} if changes else {}
+        )
         self._put(parent, after)
         # A row that was gone took its relations along: they are told again, whatever its id.
         before = fate if fate.get("fate") in _THERE else {**fate, "id": None}
         yield from self._relate_again(parent, before, after)
         if another:
             for key, value in self._state.scan(b"S|" + parent.encode(), after=None, limit=_ALL):
-                yield Forward(self._decode(value, _parent_of(key)), sf_id, told=1 + changes)
+                child = self._decode(value, _parent_of(key))
+                if not is_named(child):
+                    yield Forward(child, sf_id, told=1 + changes)
+                elif file and file["document"] != fate.get("document"):  # a new version is the same document
+                    yield Forward(child, file["document"], told=1 + changes)
         yield from self.release(parent, "", now)
 
     def rejected(self, parent: str, code: str, now: int) -> Iterator[Effect]:
@@ -346,14 +357,16 @@ class Parents:
         page = self._state.scan(group, after=cursor.encode() if cursor else None, limit=PAGE)
         for key, value in page:
             placed = _CHILD.unpack_from(value)[0]
-            if name == "landed":
+            if name != "landed" and placed:
+                continue
+            child, head, raw = self._child(key, value), value[: _CHILD.size], value[_CHILD.size :]
+            if name != "landed":
+                yield from self._settle(fate, key, child, raw, head, now)
+            elif is_named(child) and "document" not in fate:
+                yield Check(parent, child["row"]["run"])  # it landed before files told theirs
+            else:
                 self._state.put(key, None)
-                told = 1 + fate.get("changes", 0) if placed else 0
-                yield from self._there(self._child(key, value), value[_CHILD.size :], fate, told)
-            elif not placed:
-                yield from self._settle(
-                    fate, key, self._child(key, value), value[_CHILD.size :], value[: _CHILD.size], now
-                )
+                yield from self._there(child, raw, fate, 1 + fate.get("changes", 0) if placed else 0)
         if len(page) == PAGE:
             yield Continue(parent, page[-1][0].decode())
         elif name in _HELD:
@@ -398,10 +411,25 @@ class Parents:
     def _there(self, message: Waiting, raw: bytes, fate: dict[str, Any], told: int) -> Iterator[Effect]:
         """The parent has landed: the child goes on, and is kept when it may have to be told again."""
         relation = self._relating.get(message["row"]["sobject"])
-        if relation is None or message["column"] != relation[0]:
+        if is_named(message):
+            yield from self._pictured(message, raw, fate, told)
+        elif relation is None or message["column"] != relation[0]:
             self._keep(message, raw)
             yield Forward(message, cast("str", fate["id"]), told)
+        else:
+            yield from self._related(message, raw, fate)
+
+    def _pictured(self, message: Waiting, raw: bytes, fate: Mapping[str, Any], told: int) -> Iterator[Effect]:
+        """An image of a text has landed."""
+        if "document" in fate:
+            self._keep(message, raw)
+            yield Forward(message, cast("str", fate["document"]), told)
             return
+        version = message["row"]["version"].encode()
+        self._state.put(b"W|" + _child_key(message), _CHILD.pack(False, 0, version) + raw)
+        yield Check(message["parent"], message["row"]["run"])
+
+    def _related(self, message: Waiting, raw: bytes, fate: Mapping[str, Any]) -> Iterator[Effect]:
         key, version = _relation_key(message), _RELATION.pack(message["row"]["version"].encode())
         earlier = self._state.get(key)
         if earlier is None or earlier[: _RELATION.size] <= version:
@@ -431,12 +459,12 @@ class Parents:
                 yield self._relation(child, after)
 
     def _keep(self, message: Waiting, raw: bytes) -> None:
-        if message["column"] != SAME and message["on_absent"] != "later":
+        named = is_named(message) and may_be_told_again(message)
+        if message["column"] != SAME and message["on_absent"] != "later" and not named:
             return
-        parent = message["parent"].encode()
-        key = b"S|%s\0%s|%s" % (parent, message["child"].encode(), message["row"]["facet"].encode())
+        key = b"S|" + _child_key(message)
         stored = self._state.get(key)
-        if stored is None or self._decode(stored, parent)["row"]["version"] <= message["row"]["version"]:
+        if stored is None or self._decode(stored, _parent_of(key))["row"]["version"] <= message["row"]["version"]:
             self._state.put(key, raw)
 
     def _fate(self, parent: str) -> dict[str, Any]:
@@ -453,6 +481,11 @@ class Parents:
 def _account_of(fate: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of the account of a parent's row, which outlives the row: versions say what is newer."""
     return {name: fate[name] for name in ("account", "since") if name in fate}
+
+
+def _child_key(message: Waiting) -> bytes:
+    names = (message["parent"], message["child"], message["row"]["facet"])
+    return b"%s\0%s|%s" % tuple(name.encode() for name in names)
 
 
 def _relation_key(message: Waiting) -> bytes:

@@ -26,16 +26,17 @@ from agents.parents import (
     Parents,
     Refuse,
     Relate,
-    renumbered,
+    Without,
 )
+from agents.picturing import NOT_MOVED, fill, is_named
 from mapping.parts import Counting
-from mapping.plan import placeholder_row
+from mapping.plan import NAMED, placeholder_row
 from mapping.rules import RELATION, RELATION_ACCOUNT, RELATION_CONTACT, MapDocument
 from state.table import Partition, StateTable
 from topics import reference
 from topics.codec import Undecodable
 from topics.messages import Base, Member, Need, Ready, Waiting
-from topics.version import STEP, Version
+from topics.version import STEP, Version, renumbered
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 
@@ -159,7 +160,7 @@ class Resolve:
             case "waiting":
                 return parents.waiting(cast("Waiting", message), record.value, now)
             case "landed":
-                told = message["account"], message["version"]
+                told = message["account"], message["version"], message["document"]
                 return parents.landed(parent, message["sf_id"], message["epoch"], now, *told)
             case "rejected":
                 return parents.rejected(parent, message["code"], now)
@@ -187,7 +188,7 @@ class Resolve:
                 await self._outputs.audit("delete", row, "deleted")
             case Relate(waiting, sf_id, direct):
                 await self._relate(waiting, sf_id, offset, direct=direct)
-            case Forward() | Later() | Hop():
+            case Forward() | Later() | Hop() | Without():
                 await self._go_on(effect)
             case Hold(row, parent, code):
                 await self._outputs.audit("hold", row, "held", code=code, detail=parent)
@@ -206,10 +207,17 @@ class Resolve:
                 object_, vp_id = reference.split(parent)
                 await self._outputs.extract("lookup", object_, run, vp_id)
 
-    async def _go_on(self, effect: Forward | Later | Hop) -> None:
+    async def _go_on(self, effect: Forward | Later | Hop | Without) -> None:
         match effect:
             case Forward(waiting, sf_id, told):
                 await self._forward(waiting, sf_id, told)
+            case Without(waiting):
+                columns = [waiting["column"]]
+                await self._outputs.audit(
+                    "unlink", waiting["row"], None, code=NOT_MOVED, detail=waiting["parent"], columns=columns
+                )
+                fill(waiting["row"], waiting, None)
+                await self._pass_on(waiting["row"], waiting["left"])
             case Later(waiting):
                 waiting["row"]["columns"][waiting["column"]] = None
                 await self._pass_on(waiting["row"], waiting["left"])
@@ -221,8 +229,11 @@ class Resolve:
 
     async def _forward(self, waiting: Waiting, sf_id: str | None, told: int) -> None:
         row = waiting["row"]
-        row["columns"][waiting["column"]] = sf_id
-        if sf_id is None:
+        if is_named(waiting):
+            fill(row, waiting, sf_id)
+        else:
+            row["columns"][waiting["column"]] = sf_id
+        if sf_id is None and not is_named(waiting):
             columns = [waiting["column"]]
             await self._outputs.audit(
                 "unlink", row, None, code="PARENT_CYCLE", detail=waiting["parent"], columns=columns
@@ -244,13 +255,13 @@ class Resolve:
     async def _pass_on(self, row: Ready, needs: list[Need]) -> None:
         """To the parents that are still needed, but for those that this worker knows to have landed.
 
-        One that a row may be linked to later is asked in any case: it tells the row when its id is another one.
+        One that a row may be linked to later, and an image, is asked in any case: it tells the row when its id is another one.
         """
         left = list(needs)
         kept = _RELATING.get(row["sobject"], ("", ""))[0]  # a relation is known where its contact is
         while (
             left
-            and left[0]["on_absent"] != "later"
+            and left[0]["on_absent"] not in {"later", NAMED}
             and left[0]["column"] != kept
             and (sf_id := await self._id_of(left[0]["parent"])) is not None
         ):

@@ -6,8 +6,9 @@ Outputs (audit, the parent's fate) → row states → journal entry removed → 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final, TypeAlias, cast
 
 from agents.adoption import Adoption
@@ -23,15 +24,18 @@ from mapping.rules import RELATION_ACCOUNT
 from state.table import StateTable
 from topics.messages import Batch, Outcome, Position, Row
 from transport import failpoint
-from transport.assignment import Assignment
+from transport.assignment import Assignment, TopicPartition
 
 Member: TypeAlias = tuple[Item, RowState]
+Documents: TypeAlias = Callable[[Sequence[str], Callable[[], None]], Awaitable[dict[str, str]]]
+"""Of files' ids, and what tells the watchdog: by id, the id of the document."""
 
 STAGE: Final = "load"
 _NOT_TO_BE_SET: Final = "INVALID_FIELD_FOR_INSERT_UPDATE"
 SKIPPED: Final = "SKIPPED_BY_RULE"
 _RETRY_SECONDS: Final = 1.0
 _RETRY_MOST: Final = 30.0
+_REMEMBERED: Final = 10_000
 _AGAIN: Final = frozenset(
     {Handling.RETRY_LOCK, Handling.RETRY_LATER, Handling.DUPLICATE_OWN_ID, Handling.QUOTA, Handling.STORAGE}
 )
@@ -56,6 +60,7 @@ class Settlement:
         loss: sends rows back to wait for what is gone.
         create_only: columns that may be sent only with a new row.
         related: objects whose rows are related to further accounts: each landing tells which account is the row's own.
+        documents: asks the org for the document of each file, by the file's id; None when nobody wants to know.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Settlement:
         loss: Loss,
         create_only: Collection[str] = (),
         related: Collection[str] = (),
+        documents: Documents | None = None,
     ) -> None:
         self._outputs = outputs
         self._rows = rows
@@ -79,6 +85,8 @@ class Settlement:
         self._loss = loss
         self._create_only = frozenset(create_only)
         self._related = frozenset(related)
+        self._documents = documents
+        self._document_of: dict[str, str] = {}
 
     async def settle(
         self, assignment: Assignment, lane: Lane, results: Sequence[tuple[Result, RowState]], batch: Batch | None
@@ -96,6 +104,7 @@ class Settlement:
         """
         changes: dict[bytes, bytes | None] = {}
         again: set[Item] = set()
+        await self._learn_documents(assignment, lane, results)
         for result, state in results:
             if await self._outcome(lane, result, state, changes, sent=batch is not None):
                 again.add(result.item)
@@ -121,6 +130,24 @@ class Settlement:
         for item in again:
             self._queue_again(lane, item)
 
+    async def _learn_documents(
+        self, assignment: Assignment, lane: Lane, results: Sequence[tuple[Result, RowState]]
+    ) -> None:
+        """Which document each file of ``results`` is of; that never changes."""
+        if self._documents is None:
+            return
+        there = [
+            result.sf_id or state.sf_id
+            for result, state in results
+            if result.error is None and not result.lost and (result.item.op == "upsert" or asks(result.item))
+        ]
+        unknown = [one for one in dict.fromkeys(there) if one is not None and one not in self._document_of]
+        if unknown:
+            tp = TopicPartition(self._rows.source, lane.partition)
+            self._document_of |= await self._documents(unknown, lambda: assignment.touch(tp))
+            for one in list(islice(self._document_of, max(0, len(self._document_of) - _REMEMBERED))):
+                del self._document_of[one]
+
     async def _outcome(
         self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None], *, sent: bool
     ) -> bool:
@@ -128,6 +155,9 @@ class Settlement:
         if result.held is not None:
             code, detail = result.held
             await self._outputs.audit("hold", result.item.row, "held", code=code, detail=detail)
+            if self._documents is not None and state.sf_id is None:  # texts go on without it
+                own, version = result.item.reference, result.item.version
+                await self._outputs.fate("rejected", own, version=version, code=code)
             return False
         if result.lost:
             if result.item.op == "flag":  # it is gone at both ends
@@ -275,6 +305,8 @@ class Settlement:
             told: dict[str, str] = {}
             if item is not None and item.op == "upsert" and row["object"] in self._related:
                 told = {"account": str(item.columns.get(RELATION_ACCOUNT) or ""), "version": item.version}
+            if (document := self._document_of.get(state.sf_id or "")) is not None:
+                told["document"] = document
             await self._outputs.fate("landed", row["reference"], sf_id=state.sf_id, epoch=state.epoch, **told)
 
     async def _lost(self, lane: Lane, result: Result, state: RowState, changes: dict[bytes, bytes | None]) -> bool:

@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
@@ -31,6 +31,7 @@ from agents.source_records import Place, SourceRecord, SourceRecords, change_at
 from connectors.salesforce.collections import MOST_IDS, Collections
 from connectors.salesforce.session import Salesforce
 from mapping.comparators import Comparison
+from mapping.compared_texts import ADDRESS_OF_FILE
 from mapping.owner_comparison import OwnerComparison
 from topics import reference
 from topics.codec import Undecodable
@@ -90,6 +91,7 @@ class Verify:
         values: by object, how many values of a record that counts in another's row are compared.
         rows: reads rows back; as they are when None.
         window: how many records of a partition may be unfinished; see `transport.app.App`.
+        files: gives the references of documents' newest versions, by the documents' ids; None when no text has addresses of files.
     """
 
     def __init__(
@@ -105,10 +107,12 @@ class Verify:
         rows: Collections | None = None,
         *,
         window: int,
+        files: Callable[[Sequence[str]], Awaitable[dict[str, str]]] | None = None,
     ) -> None:
         self._outputs = outputs
         self._salesforce = salesforce
         self._collections = rows or Collections(salesforce)
+        self._files = files
         self._source = source
         self._comparisons = comparisons
         self._lookups = lookups
@@ -276,6 +280,7 @@ class Verify:
             await self._learn(
                 waits, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
             )
+        await self._learn_files(waits, comparison, rows)
         for check, row in zip(checks, rows, strict=True):
             if check.overtaken:  # while it was read; what is newer is checked by itself
                 check.settle()
@@ -371,6 +376,17 @@ class Verify:
             for one, row in zip(part, await insist(waits, "verification is", ask), strict=True):
                 if row is not None and row.get(lookup.external_id):
                     self._references[one] = row[lookup.external_id]
+
+    async def _learn_files(
+        self, waits: Check, comparison: Comparison | OwnerComparison, rows: Sequence[Mapping[str, Any] | None]
+    ) -> None:
+        """Asks the org which of our references the files carry whose addresses stand in texts."""
+        columns = comparison.pictured if isinstance(comparison, Comparison) else ()
+        texts = (str(row.get(column) or "") for row in rows if row is not None for column in columns)
+        ids = sorted({one for text in texts for one in ADDRESS_OF_FILE.findall(text)})
+        if ids and self._files is not None:
+            found = await insist(waits, "verification is", partial(self._files, ids))
+            self._references = {one: own for one, own in self._references.items() if one not in ids} | found
 
 
 def _leave(exc: BaseException) -> None:

@@ -205,7 +205,9 @@ class Control:
         self._settings.need("source")
         assert self._feed.writer
         async with open_source(self._settings) as client:
-            for object_ in read_map(self._settings)[0].objects:
+            for object_, rule in read_map(self._settings)[0].objects.items():
+                if rule.taken_from is not None:
+                    continue  # the source has no list of them; they come with the records that they stand in
                 at = int(time.time() * 1000)
                 listed = await census.list_ids(client, object_)
                 known = await asyncio.to_thread(self._known, object_)

@@ -52,6 +52,8 @@ from topics.broker import open_broker
 from topics.catalogue import STAGES, Catalogue
 from topics.codec import Codec
 
+_PICTURED: Final = 30
+"""Notes with images."""
 _ORG_ROWS: Final = 200
 _DESK_SECONDS: Final = 1.0
 _READ: Final = 0.95  # of the patients at the start: some are deleted before they have been read
@@ -128,6 +130,7 @@ async def _demo(made: dict[str, Any], kinds: frozenset[str], *, keep: bool, json
         options = {
             **made,
             "practice": "both",
+            "pictured_notes": _PICTURED,
             "org_rows": _ORG_ROWS,
             "practices": max(20, made["patients"] // 250),
             "resources": ",".join(dict.fromkeys(RESOURCES.values())),

@@ -13,7 +13,7 @@ from typing import Any, Final
 from connectors.salesforce.bulk import Bulk
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
-from cutover.census import list_ids
+from cutover.census import list_ids, list_images
 from cutover.ledger.read import Reader
 from mapping.rules import MapDocument
 
@@ -64,7 +64,11 @@ async def prove(
     users = {row["Id"] for row in await target.query("SELECT Id FROM User WHERE IsActive = true")}
     for name in document.objects:
         counts = conservation.get(name, {})
-        proof.objects[name] = {"source": held_by_source[name]} | {each: int(counts.get(each, 0)) for each in CLASSES}
+        taken = document.objects[name].taken_from
+        listed = await list_ids(source, name) if taken is None else await list_images(source, taken.object, taken.from_)
+        # Nobody else knows of an image that has gone.
+        there = held_by_source[name] if taken is None else len(listed) + int(counts.get("deleted", 0))
+        proof.objects[name] = {"source": there} | {each: int(counts.get(each, 0)) for each in CLASSES}
         found = verification.get(name, {})
         proof.verified_fields += int(found.get("fields", 0))
         proof.mismatches += int(found.get("mismatched", 0))
@@ -75,7 +79,7 @@ async def prove(
         if counts.get("in_flight"):
             proof.faults.append(f"{name}: {counts['in_flight']} are still on their way")
         if name in rows:
-            await _compare_ids(proof, reader, document, source, name, rows[name])
+            _compare_ids(proof, reader, document, listed, name, rows[name])
     _count_orphans(proof, document, rows, users)
     if not proof.conserved:
         proof.faults.append("not every record of the source is in exactly one class")
@@ -95,8 +99,8 @@ async def _rows(target: Salesforce, document: MapDocument, name: str) -> list[di
     return [row async for row in Bulk(target).query_job(text)]
 
 
-async def _compare_ids(
-    proof: Proof, reader: Reader, document: MapDocument, source: VisualPractice, name: str, rows: list[dict[str, Any]]
+def _compare_ids(
+    proof: Proof, reader: Reader, document: MapDocument, ids: Collection[str], name: str, rows: list[dict[str, Any]]
 ) -> None:
     external_id = document.objects[name].external_id
     stand_in = document.placeholders.get(name)
@@ -106,7 +110,7 @@ async def _compare_ids(
     if stand_in is not None:
         landed.pop(stand_in.reference, None)
     proof.duplicates += sum(number - 1 for number in landed.values())
-    listed = {f"{name}:{vp_id}" for vp_id in await list_ids(source, name)}
+    listed = {f"{name}:{vp_id}" for vp_id in ids}
     kept = document.objects[name].on_delete == "keep"
     if surplus := len(landed.keys() - listed - flagged) if not kept else 0:
         proof.faults.append(f"{name}: {surplus} rows in the org have no record in the source")

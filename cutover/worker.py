@@ -118,10 +118,9 @@ async def _clients(
     """The clients that ``stage`` needs, and the org's describes: wrong credentials and a wrong org show at the start, not in mid-load."""
     if stage == "ingest":
         async with open_source(settings, _AT_START) as source:
-            for rule in document.objects.values():
-                await source.page(
-                    rule.resource, per_page=1
-                )  # also says when its times need a zone that nobody has named
+            for name in document.extracted:
+                # Also says when its times need a zone that nobody has named.
+                await source.page(document.objects[name].resource, per_page=1)
         return open_source(settings), None, {}
     if stage in _TALKING:
         async with open_target(settings, _AT_START, meter) as target:

@@ -14,7 +14,16 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from mapping.compared_choice import Counted, Rank, counted_value, rank
-from mapping.compared_texts import NamedTest, Test, like_entries, like_html, like_named, like_text
+from mapping.compared_texts import (
+    NamedTest,
+    PicturedTest,
+    Test,
+    like_entries,
+    like_html,
+    like_named,
+    like_pictured,
+    like_text,
+)
 from mapping.compared_times import day, day_of, goes_on, instant, named
 from mapping.compared_values import GLUE, amount, answer, looks_like_email, nothing, number_of, tidy
 from mapping.rules import Column, MapDocument
@@ -50,6 +59,7 @@ class Comparison:
     Attributes:
         columns: The columns to read back, external id first. `Id` isn't among them.
         count: How many columns each comparison looks at.
+        pictured: Those that are texts with addresses of files.
     """
 
     def __init__(self, document: MapDocument, object_name: str) -> None:
@@ -63,13 +73,16 @@ class Comparison:
         self._spans: list[tuple[str, Column]] = []
         self._named: list[tuple[str, NamedTest]] = []
         self._ongoing: list[tuple[str, Column]] = []
+        self._pictured: list[tuple[str, PicturedTest]] = [
+            (name, like_pictured(column)) for name, column in rule.columns.items() if column.images is not None
+        ]
         self._parents: list[tuple[str, Column, str | None]] = []
         self._owners: list[tuple[str, Column, str | None]] = []
         self._made: list[tuple[str, Column, Column]] = []
         self._ranks: dict[str, Rank] = {}
         self._zone, self._as_of = document.zone, document.as_of
         columns = {name: column for name, column in rule.columns.items() if not column.where_allowed}
-        for name, column in columns.items():
+        for name, column in ((name, column) for name, column in columns.items() if column.images is None):
             if column.counted is not None:
                 part, field = column.counted
                 self._made.append((name, column, document.objects[part].columns[field]))
@@ -98,6 +111,7 @@ class Comparison:
         deleted = () if self._deleted_column is None else (self._deleted_column,)
         self.columns = (self._external_id, *columns, *deleted)
         self.count = len(self.columns)
+        self.pictured = tuple(name for name, _ in self._pictured)
 
     def compare(
         self,
@@ -116,7 +130,7 @@ class Comparison:
             fields: Its standard fields as the source has them.
             custom: Its custom fields.
             row: The row as Salesforce's JSON returns it; a column that isn't in it counts as null.
-            parent_of: Gives the reference of the row a lookup points to.
+            parent_of: Gives the reference of the row a lookup points to, and of the record that a document in a text is of.
             owner_of: Gives the Salesforce id that was decided for an owner.
             counted: The records that count in the row.
 
@@ -142,6 +156,8 @@ class Comparison:
             if not _ends(column, self._zone, (start, minutes, other), row.get(name)):
                 found.append(Mismatch(name, "plus_minutes"))
         found.extend(Mismatch(name, "default_by") for name, right in self._named if not right(fields, row.get(name)))
+        pictured = (name for name, right in self._pictured if not right(fields, row.get(name), parent_of))
+        found.extend(Mismatch(name, "images") for name in pictured)
         for name, column in self._ongoing:
             if row.get(name) is not goes_on(column, self._zone, self._as_of, fields):
                 found.append(Mismatch(name, "ongoing"))

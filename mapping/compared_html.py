@@ -8,7 +8,15 @@ from collections.abc import Callable
 from html.entities import html5
 from typing import Final
 
-__all__ = ["html_text"]
+__all__ = ["HOLE", "html_text"]
+
+HOLE: Final = "\x1d"
+"""Around the name of an image that moves, where its address in Salesforce belongs; tidy texts have none."""
+_REASONS: Final = {
+    "!IMAGE_BROKEN": "broken",
+    "!IMAGE_OF_ANOTHER_TYPE": "of another type",
+    "!IMAGE_TOO_LARGE": "too large",
+}
 
 _ON_OWN_LINES: Final = """
 html head title body main header footer nav section article aside h1 h2 h3 h4 h5 h6 p div pre blockquote center address hr ul ol dir menu li dl dt dd table
@@ -39,10 +47,10 @@ _DIGITS: Final = "0123456789"
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def html_text(source: str) -> str:
-    """What a reader sees of ``source``, which is tidy already."""
+def html_text(source: str, pictures: tuple[str, ...] | None = None) -> str:
+    """What a reader sees of ``source``, which is tidy already; ``pictures`` are the objects that images are, with `HOLE`s in their places."""
     text = _visible(source)
-    reader = _Reader()
+    reader = _Reader(pictures)
     at = begun = 0
     while (at := text.find("<", at)) >= 0:
         tag = _tag(text, at)
@@ -197,8 +205,9 @@ def _numbered(body: str) -> bool:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, pictures: tuple[str, ...] | None) -> None:
         self.obeyed = False
+        self._pictures = pictures
         self._done: list[str] = []
         self._line = ""
         self._gap = self._entry = False
@@ -237,10 +246,21 @@ class _Reader:
         elif name == "input":
             self._input(given)
         elif name in _THINGS:
-            address = given.get("src", "")
-            shown = address if len(address) <= 200 and address[:5].lower() != "data:" else ""
-            told = [*given.get("alt", "").split(), *shown.split()]
+            told = [*given.get("alt", "").split(), *self._whereabouts(name, given.get("src", ""))]
             self._write(f"[{': '.join([_THINGS[name], *([' '.join(told)] if told else [])])}]")
+
+    def _whereabouts(self, name: str, address: str) -> list[str]:
+        """The words for where an embedded thing is."""
+        inside = address[:5].lower() == "data:"
+        if name == "img" and self._pictures is not None:
+            if inside:
+                return ["(not moved)"]
+            if address.startswith("carryover:"):
+                image = address[len("carryover:") :]
+                if image.split(":")[0] in self._pictures:
+                    return [f"{HOLE}{image}{HOLE}"]
+                return [f"(not moved: {_REASONS.get(image, image)})"]
+        return [] if inside or len(address) > 200 else address.split()
 
     def finished(self) -> str:
         self._link()

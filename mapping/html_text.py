@@ -12,6 +12,7 @@ element line ends stay as they are; in one with elements they count as blanks, a
 - a link has its address behind it in brackets unless it is what is shown; a tick box is `[x]` or `[ ]`;
 - an image, a film or another thing embedded is `[image: its description and address]`, without the address when that is the image itself (`data:`);
   that it is left out is told;
+- an image that moves (`note_images`) has a slot there instead, for its address in Salesforce (`image_slots`), and one that can't says why;
 - comments, scripts and styles are not shown, so they are not there.
 
 Which tags go together is not looked at: each tag does what it does by itself, so broken HTML loses nothing.
@@ -19,10 +20,17 @@ Which tags go together is not looked at: each tag does what it does by itself, s
 
 import html
 import re
+from collections.abc import Collection, Iterator
 from html.entities import html5
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["plain_text"]
+from mapping.image_slots import slot
+
+__all__ = ["ELSEWHERE", "EMBEDDED", "ImageTag", "image_tags", "plain_text", "shown"]
+
+EMBEDDED: Final = "EMBEDDED_LEFT_OUT"
+ELSEWHERE: Final = "IMAGE_ELSEWHERE"
+"""Codes of what is not moved: something embedded, and of images that are looked at one that lies at another address than the source's."""
 
 _BLOCK_NAMES: Final = """
 address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr
@@ -51,6 +59,14 @@ _DECLARES: Final = re.compile(r"<(?:![a-z\[]|\?[a-z])[^<>]*+>", re.IGNORECASE | 
 _REFERENCE: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});", re.ASCII)
 _BLANKS: Final = re.compile("[ \t\n\r\f\xa0]+")
 _LONGEST_ADDRESS: Final = 200
+_MARK: Final = "carryover:"
+_NOT_MOVED: Final = "IMAGE_NOT_MOVED"
+_WHY: Final = {
+    "IMAGE_BROKEN": "broken",
+    "IMAGE_OF_ANOTHER_TYPE": "of another type",
+    "IMAGE_TOO_LARGE": "too large",
+}
+"""What the text says of an image, by its code."""
 
 # What stands in the output until lines are made of it; a text has none of these, and no reference makes one.
 _BLOCK, _LINE, _KEPT, _BULLET, _ENTRY_ENDS = "\x01", "\x02", "\x03", "\x04", "\x05"
@@ -58,29 +74,60 @@ _NO_ENTRY: Final = re.compile(rf"{_BULLET}[{_BLOCK} ]*+(?:{_ENTRY_ENDS}|(?={_BUL
 _ENTRY: Final = re.compile(f"{_BULLET}[{_BLOCK} ]*+")
 
 
-def plain_text(source: str) -> tuple[str, bool]:
-    """The text, and whether something embedded was left out.
+class ImageTag(NamedTuple):
+    """An image in a piece of HTML.
+
+    Attributes:
+        start, end: Where the value of its `src` stands, quotes included.
+        address: What that says.
+        description: Its `alt`.
+    """
+
+    start: int
+    end: int
+    address: str
+    description: str
+
+
+def image_tags(source: str) -> Iterator[ImageTag]:
+    """The images of a piece of HTML that have an address, also those in what is not `shown`; line ends may be any."""
+    if "<img" not in source.lower():
+        return
+    text = source.replace("\r\n", " \n").replace("\r", "\n")  # as long as before
+    for tag in _TAG.finditer(text):
+        if tag[1] or tag[2].lower() != "img":
+            continue
+        for one in _ATTRIBUTES.finditer(text, *tag.span(3)):
+            if (one[1] or "").lower() == "src":
+                given = _attributes(tag[3])
+                yield ImageTag(*one.span(2), given["src"], given.get("alt", ""))
+                break
+
+
+def plain_text(source: str, images: Collection[str] | None = None) -> tuple[str, list[str]]:
+    """The text, and the codes of what was left out of it.
 
     Args:
         source: With line ends as LF and without control characters.
+        images: What the map calls images that move; None: all are left out.
 
     Returns:
         The text may have control characters again: references to some make them.
     """
-    shown = _shown(source)
-    tags = [found for found in _TAG.finditer(shown) if found[2].lower() in _KNOWN]
+    text = shown(source)
+    tags = [found for found in _TAG.finditer(text) if found[2].lower() in _KNOWN]
     if not tags:
-        return _decoded(shown).replace("\xa0", " "), False
-    page, at = _Page(), 0
+        return _decoded(text).replace("\xa0", " "), []
+    page, at = _Page(images), 0
     for tag in tags:
-        page.text(_decoded(shown[at : tag.start()]))
+        page.text(_decoded(text[at : tag.start()]))
         page.tag(tag[2].lower(), tag[3], closes=bool(tag[1]))
         at = tag.end()
-    page.text(_decoded(shown[at:]))
-    return page.lines(), page.embedded
+    page.text(_decoded(text[at:]))
+    return page.lines(), list(dict.fromkeys(page.left_out))
 
 
-def _shown(source: str) -> str:
+def shown(source: str) -> str:
     """Without comments, declarations, scripts and styles; one that does not end is text."""
     if "<" not in source:
         return source
@@ -115,8 +162,9 @@ def _character(reference: re.Match[str]) -> str:
 class _Page:
     """What a reader sees, tag by tag."""
 
-    def __init__(self) -> None:
-        self.embedded = False
+    def __init__(self, images: Collection[str] | None) -> None:
+        self.left_out: list[str] = []
+        self._images = images
         self._out: list[str] = []
         self._kept = 0
         self._cells = 0
@@ -171,12 +219,29 @@ class _Page:
             elif kind != "hidden":
                 self._put(given.get("value", ""))
         elif name in _EMBEDDED:
-            self.embedded = True
             address = given.get("src", "")
-            if len(address) > _LONGEST_ADDRESS or address.lower().startswith("data:"):
-                address = ""
-            told = " ".join(f"{given.get('alt', '')} {address}".split())
+            if name == "img" and self._images is not None:
+                address = self._image(address)
+            else:
+                self.left_out.append(EMBEDDED)
+                address = _short(address)
+            told = " ".join(filter(None, (" ".join(given.get("alt", "").split()), address)))
             self._put(f"[{_EMBEDDED[name]}: {told}]" if told else f"[{_EMBEDDED[name]}]")
+
+    def _image(self, address: str) -> str:
+        """What stands for the address of an image that was looked at (`note_images`)."""
+        mark, colon, told = address.partition(":")
+        if address[:5].lower() == "data:":  # of a time before there were images that move
+            self.left_out.append(_NOT_MOVED)
+            return "(not moved)"
+        if mark + colon != _MARK:
+            self.left_out.append(ELSEWHERE)
+            return _short(address)
+        if told[:1] != "!" and told.partition(":")[0] in (self._images or ()):
+            return slot(told)
+        code = told[1:] if told[1:] in _WHY else _NOT_MOVED
+        self.left_out.append(code)
+        return f"(not moved: {_WHY.get(code, told)})"
 
     def _end_link(self) -> None:
         address, shown = self._address, "".join(self._link).strip()
@@ -207,6 +272,11 @@ class _Page:
 
 def _line(text: str) -> str:
     return re.sub("  +", " ", text).strip(" ").replace(_KEPT, " ").rstrip(" ")
+
+
+def _short(address: str) -> str:
+    """An address as the text says it: short, in words of one blank, and never what is an image itself."""
+    return "" if len(address) > _LONGEST_ADDRESS or address[:5].lower() == "data:" else " ".join(address.split())
 
 
 def _attributes(text: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from mapping.image_slots import slots
 from mapping.ongoing import compile_ongoing
 from mapping.rules import Column, MapDocument, SameAs, Skip
 from mapping.source_fields import SOURCE_FIELDS
@@ -17,6 +18,7 @@ from mapping.transforms import compile_step
 __all__ = [
     "EMAIL",
     "NAME",
+    "NAMED",
     "SAME",
     "Mapped",
     "MappingRejected",
@@ -35,7 +37,10 @@ NAME: Final = "Name"
 SAME: Final = "Id"
 """The column of a row that stands for an owner: the Salesforce id of whoever it stands for."""
 
-OnAbsent = Literal["placeholder", "hold", "reject", "later"]
+OnAbsent = Literal["placeholder", "hold", "reject", "later", "named"]
+
+NAMED: Final = "named"
+"""`on_absent` of an image in a text: the address of its file goes into the column's slot (`image_slots`), and without one the text goes on and says so."""
 
 
 class Reference(NamedTuple):
@@ -45,7 +50,7 @@ class Reference(NamedTuple):
         column: Salesforce column, e.g. `AccountId`.
         parent: The parent's reference, e.g. `practice:77`; for a record without a parent possibly the placeholder's.
         on_absent: What to do when the source doesn't have the parent; `later`: the row waits in no case, and is linked when
-            the parent has landed. Always `hold` for a placeholder, which is a row
+            the parent has landed; `named`: see `NAMED`. Always `hold` for a placeholder, which is a row
             of our own making and never in the source.
     """
 
@@ -143,6 +148,7 @@ class Plan:
         self._custom_steps = []
         self._constants: dict[str, Value] = {}
         self._run_columns: list[str] = []
+        self._pictured = [name for name, column in rule.columns.items() if column.images is not None]
         self._own = (rule.external_id,) if rule.external_id else ()
         self._parents: list[tuple[str, str, str, OnAbsent, Reference | None, bool]] = []
         for name, column in rule.columns.items():
@@ -248,6 +254,8 @@ class Plan:
                 columns[name] = None
             else:
                 references.append(reference)
+        pictured = ((name, image) for name in self._pictured for image in slots(str(columns[name] or "")))
+        references += [Reference(name, image, NAMED) for name, image in pictured]
         if not notes:
             return Mapped(columns, references, [])
         refused = [note for note in notes if note.refused]

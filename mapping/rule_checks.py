@@ -7,6 +7,7 @@ Called while a map is loaded, with whatever parts of it could be read.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from mapping.image_checks import images, taken_from
 from mapping.map_errors import Mistake
 from mapping.near import near
 from mapping.rules import FILE, OPTIONS, PATH, Column, DefaultBy, ObjectRule, Placeholder, Skip
@@ -60,6 +61,7 @@ def _object(
         known = near(rule.resource, SOURCE_FIELDS)
         yield (*path, "resource"), f"Visual Practice has no resource `{rule.resource}`", known
     yield from records_of(path, rule, objects, declared)
+    yield from taken_from(name, rule, objects, declared)
     if rule.kind != "row":
         yield from special_object(name, rule, objects, declared)
     else:
@@ -77,6 +79,7 @@ def _object(
     for column, spec in rule.columns.items():
         place = (*path, "columns", column)
         yield from _column(place, rule, spec, objects, placeholders, declared)
+        yield from images(place, rule, spec, objects, declared)
         if spec.counted is not None:
             yield from _counted(place, name, spec, objects, declared)
         elif spec.kind == "parent" and spec.primary_role is not None:
@@ -112,7 +115,7 @@ def _content(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
             hint = f"use `target: {FILE}`; Salesforce keeps Attachments for what is there already"
             yield (*path, "target"), "documents are not loaded as Attachments", hint
         return
-    if rule.resource != "documents":
+    if rule.resource not in {"documents", "note-images"}:
         yield (*path, "target"), f"`{rule.resource}` have no content", "use `resource: documents`"
     if PATH not in rule.columns and rule.columns:
         hint = f"add `{PATH}: {{from: filename, max: 500, required: true}}`"

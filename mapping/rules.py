@@ -32,6 +32,7 @@ __all__ = [
     "SameAs",
     "Scalar",
     "Skip",
+    "TakenFrom",
 ]
 
 Scalar = StrictStr | StrictBool | StrictInt | None
@@ -61,7 +62,7 @@ ObjectKind = Literal["row", "owner", "same_as", "part_of"]
 _TEXT: Final = frozenset({"as", "max", "too_long", "on_invalid", "required", "default", "values", "otherwise"})
 OPTIONS: Final[dict[Kind, frozenset[str]]] = {
     "from": _TEXT
-    | {"whole", "plus_minutes", "else_from", "seen", "each", "answer", "with", "where_allowed", "default_by"},
+    | {"whole", "plus_minutes", "else_from", "seen", "each", "answer", "with", "where_allowed", "default_by", "images"},
     "custom": _TEXT | {"whole"},
     "join": frozenset({"with", "max", "too_long", "required", "default"}),
     "constant": frozenset(),
@@ -104,6 +105,7 @@ class Column(_Rule):
     `seen` names the field with a time that has been, see `as: ongoing`.
     `where_allowed`: only in an org that lets us set the column; elsewhere it is as if the map did not name it.
     `whole`: of money, what an amount without decimals means.
+    `images`: of HTML, the objects that its images are: their addresses in Salesforce stand in the text.
     """
 
     from_: StrictStr | None = Field(default=None, alias="from", min_length=1)
@@ -138,6 +140,7 @@ class Column(_Rule):
     primary_role: StrictStr | None = None
     where_allowed: StrictBool = False
     filled: StrictBool = False
+    images: tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
 
     @property
     def counted(self) -> tuple[str, str] | None:
@@ -217,6 +220,18 @@ class PartOf(_Rule):
     over: Over | None = None
 
 
+class TakenFrom(_Rule):
+    """An object whose records stand in those of another one: the images in the text of a note.
+
+    Attributes:
+        object: The other object.
+        from_: The field that they stand in, HTML.
+    """
+
+    object: StrictStr
+    from_: StrictStr = Field(alias="from", min_length=1)
+
+
 class Skip(_Rule):
     """Records that are left out.
 
@@ -242,6 +257,7 @@ class ObjectRule(_Rule):
         same_as: Its records stand for those of another object.
         part_of: Its records count in the rows of another object.
         records_of: Another object, whose records it takes; they are read once. None: it reads its resource itself.
+        taken_from: Another object, in whose records its own stand; the extract takes them out.
         skip: Which records are left out.
         external_id: Column that holds the reference, e.g. `VP_Id__c`; it must be a unique external id in the org.
         on_delete: What a delete in the source does to the row. `flag` sets `deleted_column` to the time of the delete; `delete` deletes the row unless a person
@@ -266,6 +282,7 @@ class ObjectRule(_Rule):
     same_as: SameAs | None = None
     part_of: PartOf | None = None
     records_of: StrictStr | None = None
+    taken_from: TakenFrom | None = None
     skip: tuple[Skip, ...] = ()
     max_bytes: StrictInt | None = Field(default=None, ge=1, le=MOST_BYTES)
     match: tuple[StrictStr, ...] | None = Field(default=None, min_length=1)
@@ -378,18 +395,33 @@ class MapDocument(_Rule):
     @property
     def extracted(self) -> dict[str, tuple[str, ...]]:
         """Objects that are read from the source -> the others that take their records."""
-        found: dict[str, tuple[str, ...]] = {name: () for name, rule in self.objects.items() if rule.records_of is None}
+        found: dict[str, tuple[str, ...]] = {
+            name: () for name, rule in self.objects.items() if rule.records_of is None and rule.taken_from is None
+        }
         for name, rule in self.objects.items():
             if rule.records_of is not None:
                 found[rule.records_of] = (*found[rule.records_of], name)
         return found
+
+    def taken(self, name: str) -> tuple[str, ObjectRule] | None:
+        """The object, and its rule, whose records are taken out of those of an object; None when the map has none, or nobody refers to them."""
+        for other, rule in self.objects.items():
+            if rule.taken_from is not None and rule.taken_from.object == name and other in self.pictures:
+                return other, rule
+        return None
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """The objects that images in texts are: whoever waits for one of their rows wants the address of its file."""
+        columns = (column for rule in self.objects.values() for column in rule.columns.values())
+        return frozenset(name for column in columns for name in column.images or ())
 
     @property
     def awaited(self) -> dict[str, str]:
         """The objects whose records others may wait for, and as what: as a `parent`, to be `counted` in, or as both."""
         columns = (column.parent for rule in self.objects.values() for column in rule.columns.values())
         links = (link.parent for rule in self.objects.values() if (link := rule.same_as) is not None)
-        parents = {name for name in (*columns, *links) if name is not None}
+        parents = {name for name in (*columns, *links, *self.pictures) if name is not None}
         counted = self.parts.keys()
         return {
             name: " and ".join(how for how, names in (("parent", parents), ("counted", counted)) if name in names)

@@ -142,6 +142,20 @@ SOURCE_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "payments": ("invoice_id", "patient_id", "amount", "method", "paid_at", "reference", *_STAMPS),
         "notes": ("patient_id", "provider_id", "appointment_id", "title", "body", "draft", *_STAMPS),
+        # No resource of the API: what `mapping.note_images` takes out of a note.
+        "note-images": (
+            "note_id",
+            "place",
+            "patient_id",
+            "provider_id",
+            "filename",
+            "content_type",
+            "description",
+            "size",
+            "sha256",
+            "draft",
+            *_STAMPS,
+        ),
         "communications": (
             "patient_id",
             "user_id",

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from mapping.entries import Entries
 from mapping.html_text import plain_text
+from mapping.image_slots import SLOT, length
 from mapping.rules import Column, DefaultBy
 
 __all__ = [
@@ -97,17 +98,17 @@ def of_html(name: str, column: Column) -> Step:
     source = column.custom or column.from_ or ""
     limit = column.max or NO_LIMIT
     cut = column.too_long == "truncate"
-    left_out = Note(name, "EMBEDDED_LEFT_OUT", refused=False)
+    images = column.images
 
     def step(fields: Mapping[str, str | None], notes: list[Note]) -> Value:
         given = fields.get(source)
         if not given:
             return None
-        text, embedded = plain_text(cleaned(given, name, notes).strip())
-        if embedded:
-            notes.append(left_out)
-        text = cleaned(text, name, notes).strip()
-        return (text or None) if len(text) <= limit else _shortened(text, limit, name, notes, cut=cut)
+        text, left_out = plain_text(cleaned(given, name, notes).strip(), images)
+        notes += [Note(name, code, refused=False) for code in left_out]
+        pieces = text.split(SLOT)  # every second one is a slot, and stays
+        text = SLOT.join(piece if n % 2 else cleaned(piece, name, notes) for n, piece in enumerate(pieces)).strip()
+        return (text or None) if length(text) <= limit else _shortened(text, limit, name, notes, cut=cut)
 
     return step
 

@@ -78,6 +78,9 @@ def sandbox() -> None:
 @click.option(
     "--document-bytes", default=4_000_000, show_default=True, help="With --documents: how large the largest is."
 )
+@click.option(
+    "--pictured-notes", type=click.IntRange(0), default=0, show_default=True, help="So many notes with images."
+)
 @click.option("--wide", is_flag=True, help="More fields in patients, practices and invoices.")
 @click.option("--profile", help="How Visual Practice speaks: page, cursor, mixed, and switches like ids=long.")
 @click.option("--org-rows", default=0, show_default=True, help="Records that the org already has.")

@@ -18,7 +18,7 @@ from sandbox.salesforce.application import application as salesforce_application
 from sandbox.salesforce.drift import Drifts
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.routes.context import SERVICES
-from sandbox.visual_practice import admin, generator, papers, synthea
+from sandbox.visual_practice import admin, generator, papers, pictures, synthea
 from sandbox.visual_practice.allowance import Allowance
 from sandbox.visual_practice.application import application as practice_application
 from sandbox.visual_practice.generator import Sizes
@@ -34,7 +34,8 @@ SHUTDOWN_SECONDS = 0.5
 class Options:
     """What `up` is told. A port of 0 is any free one; `only` is `salesforce`, `visual-practice` or None for both.
 
-    `documents` is how many there shall be, None for as many as come about; `document_bytes` the largest of them then.
+    `documents` is how many there shall be, None for as many as come about; `document_bytes` the largest of them then. `pictured_notes` is how many notes have
+    images.
     """
 
     data_dir: Path
@@ -53,6 +54,7 @@ class Options:
     profile: str | None = None
     documents: int | None = None
     document_bytes: int = 4_000_000
+    pictured_notes: int = 0
 
 
 class Servers:
@@ -165,5 +167,7 @@ def _fill(storage: Storage, options: Options) -> None:
         generator.write(storage, options.sizes)
     if options.documents is not None:
         papers.fit(storage, options.documents, options.document_bytes, options.sizes.seed)
+    if options.pictured_notes:
+        pictures.hang(storage, options.pictured_notes, options.sizes.seed)
     with storage.writing() as connection:
         storage.remember(connection, "filled", "yes")

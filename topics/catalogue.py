@@ -31,6 +31,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "payment": "Opportunity",
         "invoice": "Opportunity",
         "note": "Task",
+        "note_image": "ContentVersion",
         "communication": "Task",
         "document": "ContentVersion",
     }
@@ -44,6 +45,10 @@ INSTEAD: Mapping[str, frozenset[str]] = MappingProxyType(
 
 ALSO: Mapping[str, str] = MappingProxyType({"coverage": "insurance_policy"})
 """Objects that take the records of another one, which are read once and have one topic: a policy is a row, and counts in its patient's."""
+
+TAKEN_FROM: Mapping[str, str] = MappingProxyType({"note_image": "note"})
+"""Objects whose records stand in those of another one, out of which the extract takes them: the source has no list of them, and an id is the other record's and
+a place in it (`7.0`)."""
 
 OWNER = "User"
 """The one Salesforce object that is never written: who owns records is matched or decided."""

@@ -149,6 +149,7 @@ class Landed(TypedDict):
     epoch: int
     account: str | None
     version: str | None
+    document: str | None
 
 
 class Rejected(TypedDict):

@@ -71,3 +71,9 @@ class Version(NamedTuple):
         if len(text) != LENGTH or found.encode() != text:
             raise VersionError("Not an encoded version.")
         return found
+
+
+def renumbered(version: str, told: int, left: int) -> str:
+    """The version of a row that one of its parents has answered for the ``told``-th time, while ``left`` others are asked after it."""
+    known = Version.decode(version)
+    return known._replace(resolution=known.resolution + told * TELLINGS**left).encode() if told else version

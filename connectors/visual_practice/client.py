@@ -175,6 +175,12 @@ class VisualPractice:
         await self._client.aclose()
 
     @property
+    def home(self) -> str:
+        """Where the source is: scheme, host and port, as its own addresses begin."""
+        url = self._client.base_url
+        return f"{url.scheme}://{url.netloc.decode()}"
+
+    @property
     def custom(self) -> str | None:
         """Shape of custom fields, as far as it was told."""
         return self._profile.custom

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from agents.apps import described
 from agents.contact_roles import ROLE, ContactRoles
-from agents.file_places import FilePlaces, FileRows, home_of
+from agents.file_places import FilePlaces, FileRows, homes_of
 from agents.outputs import Outputs
 from agents.source_records import SourceRecords
 from connectors.salesforce.session import Salesforce
@@ -108,7 +108,7 @@ async def _pass(settings: Settings, scene: _Scene, run: str, outputs: Outputs | 
     roles = ContactRoles(scene.target, found.get(ROLE))
     with Reader(settings.ledger) as reader:
         written = Written(scene.document, scene.records, Codec())
-        places = FilePlaces(scene.target, home_of(scene.document))
+        places = FilePlaces(scene.target, homes_of(scene.document))
         files, rows = FileUndo(scene.target, places), FileRows(scene.target, places)
         judge = Judge(reader, describes, written, Children(scene.target, describes), files, rows, scene.me)
         target = None if outputs is None else (scene.target, outputs)

@@ -8,10 +8,11 @@ from typing import Any, cast
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from agents.parents import Create, Effect, Forward, Hop, Later, Lookup, Parents, renumbered
+from agents.parents import Create, Effect, Forward, Hop, Later, Lookup, Parents
 from tests.agents.rows import CODEC, row
 from tests.agents.test_parents import Memory
 from topics.messages import Need, Ready, Waiting
+from topics.version import renumbered
 
 PARENTS = ("practice:7", "user:3", "document:5")
 STAND_IN = {"practice:7": "practice:~unassigned", "user:3": "user:~nobody"}

@@ -67,7 +67,7 @@ def test_what_is_not_certainly_markup_stays(source: str):
     ],
 )
 def test_what_is_embedded_is_named_and_told(source: str, text: str):
-    assert plain_text(source) == (text, True)
+    assert plain_text(source) == (text, ["EMBEDDED_LEFT_OUT"])
     assert compared(source) == text
     assert made("{from: name, as: html}", source).repairs == [Repair("X", "EMBEDDED_LEFT_OUT")]
 

@@ -47,6 +47,7 @@ def test_the_default_map_is_valid_and_knows_what_its_objects_become():
         "appointment",
         "invoice",
         "note",
+        "note_image",
         "communication",
         "document",
     ]

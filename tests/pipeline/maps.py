@@ -11,7 +11,13 @@ _ENTRY = re.compile(r"^  (\w+):\n((?:    .*\n|\n)*)", re.MULTILINE)
 _FLAGGED = re.compile(r"    on_delete: flag.*\n    deleted_column: .*\n")
 _PARTS = re.compile(r"^(      \w+: \{)first: (\w+)\.\w+(, filled: true)?(?:, )?(.*\}\n)", re.MULTILINE)
 _EMPTY = re.compile(r"^      \w+: \{\}\n", re.MULTILINE)
+_IMAGES = re.compile(r"images: \[(.*?)\], ")
 _COMMENTED = re.compile(r"^    # (match|among):", re.MULTILINE)
+
+
+def _images(named: str, only: tuple[str, ...]) -> str:
+    kept = [name for name in named.split(", ") if name in only]
+    return f"images: [{', '.join(kept)}], " if kept else ""
 
 
 def write_map(
@@ -42,6 +48,7 @@ def write_map(
         if only:
             body = _PARTS.sub(lambda found: found[0] if found[2] in only else found[1] + found[4], body)
             body = _EMPTY.sub("", body)
+            body = _IMAGES.sub(lambda found: _images(found[1], only), body)
         if name in adopts and "columns:\n" in body:
             body, count = _COMMENTED.subn(r"    \1:", body)
             assert count

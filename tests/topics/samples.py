@@ -12,7 +12,7 @@ STORED = json.loads((Path(__file__).parent / "written_v1.json").read_text(encodi
 LATER: dict[str, dict[str, Any]] = {
     "ready": {"members": []},
     "operation": {"members": [], "origin": None, "row_version": None},
-    "landed": {"account": None, "version": None},
+    "landed": {"account": None, "version": None, "document": None},
 }
 """Fields that newer versions of a schema have, and how version 1's bytes are read."""
 
