@@ -20,7 +20,7 @@ __all__ = ["MapDocument", "MapError", "MapErrors", "default_map", "default_map_t
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-_SPECIAL: Final = ("decide", "same_as", "part_of")
+_SPECIAL: Final = ("decide", "same_as", "part_of", "taken_from")
 """What makes an object one without rows of its own; nothing can stand in for it."""
 
 _UNFIT: Final = {

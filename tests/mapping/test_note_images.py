@@ -46,6 +46,7 @@ objects:
     on_delete: delete
     columns: {PathOnClient: {from: filename, required: true}}
 """
+PLAN, COMPARISON = compile_plan(load_map(MAP, "map"), "note"), compile_comparison(load_map(MAP, "map"), "note")
 FILES = {"069000000000001AAA": "note_image:7.0", "069000000000002AAA": "document:12"}
 
 
@@ -54,12 +55,11 @@ def taken(body: str) -> TakenOut:
 
 
 def mapped(body: str) -> Mapped:
-    return compile_plan(load_map(MAP, "map"), "note").map("7", {"body": body}, {}, "r")
+    return PLAN.map("7", {"body": body}, {}, "r")
 
 
 def differs(body: str, stored: str | None) -> bool:
-    comparison = compile_comparison(load_map(MAP, "map"), "note")
-    return bool(comparison.compare("7", {"body": body}, {}, {"X__c": "note:7", "Description": stored}, FILES.get))
+    return bool(COMPARISON.compare("7", {"body": body}, {}, {"X__c": "note:7", "Description": stored}, FILES.get))
 
 
 @pytest.mark.parametrize(

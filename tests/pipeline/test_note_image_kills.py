@@ -22,7 +22,7 @@ from tests.pipeline.test_document_kills import died, readied
 from tests.transport.waiting import eventually
 from transport.failpoint import EXIT_CODE
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(300)]
 
 EVERYTHING = os.environ.get("CHAOS") == "1"
 AFTER = ("upload-read-back", "batch-sent", "audit-sent", "audit-durable", "rows-durable", "journal-removed")
