@@ -198,7 +198,9 @@ class Extraction:
     async def _look_up_taken(self, assignment: Assignment, taken: Taken, request: Extract) -> None:
         """Reads one of the records that stand in others: its own change only, the other record's has its walk."""
         own, run = request["vp_id"] or "", request["run"]
-        within = (place_of(own) or ("", 0))[0]
+        within, place = place_of(own) or ("", 0)
+        if within and self._takings[taken.of].told_of(within, place):
+            return
         found = await self.client.get(self.sources[taken.of].resource, within) if within else None
         kept = None if found is None else (found.record, found.seen)
         archived = kept is not None and kept[0] is None

@@ -78,10 +78,15 @@ class Taking:
         change["fields"] = fields | {taken.field: found.text}
         return [(f"{vp_id}.{image.place}", self._change(vp_id, change, image)) for image in found.images]
 
+    def told_of(self, vp_id: str, place: int) -> bool:
+        """Whether this worker knows that the image at a place of a record has been published, or told as deleted: its fate is on its way."""
+        key = _key(self.taken.of, vp_id)
+        return any(int(one.get(key) or 0) > place for one in self._table.partitions())
+
     async def all(self, number: int, vp_id: str, change: Change) -> list[tuple[str, Change]]:
         """The changes of all images that a record has or had; what is told of them is durable in partition ``number``."""
         there = self.images(vp_id, change) if change["op"] == "upsert" else []
-        key = b"I|%s\0%s" % (self.taken.of.encode(), vp_id.encode())
+        key = _key(self.taken.of, vp_id)
         stored = int(self._table.partition(number).get(key) or 0)
         most = max([stored, *(int(own.rpartition(".")[2]) + 1 for own, _ in there)])
         if most > stored:
@@ -107,3 +112,7 @@ class Taking:
             **{name: fields.get(name) for name in _ALONG},
         }
         return {**change, "fields": own, "custom": {}}
+
+
+def _key(object_: str, vp_id: str) -> bytes:
+    return b"I|%s\0%s" % (object_.encode(), vp_id.encode())

@@ -1,6 +1,7 @@
 """Is a row in the org still what we wrote? Compared by the map's declared rules with the source record that landed last, as the verifier does.
 
-Columns that are made of other records (sums, the latest of several) and owners are not compared: whether those were changed, the row's last editor tells.
+Columns that are made of other records (sums, the latest of several), texts with addresses of files, which are gone by then, and owners are not compared:
+whether those were changed, the row's last editor tells.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from topics import reference
 from topics.codec import Codec, Undecodable
 from topics.messages import Change
 
-_BY_EDITOR_ONLY: Final = frozenset({"owner", "sum", "latest", "first"})
+_BY_EDITOR_ONLY: Final = frozenset({"owner", "sum", "latest", "first", "images"})
 ParentOf = Callable[[str], str | None]
 
 
