@@ -20,6 +20,7 @@ from sandbox.process import SandboxProcess
 from tests.chaos.crew import Crew
 from tests.chaos.evidence import gathered
 from tests.chaos.schedule import Event, Schedule
+from tests.pipeline.memberships import let_contacts_have_several_accounts
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import CODEC
 from tests.pipeline.practice import DESK
@@ -72,6 +73,7 @@ class Run:
         """
         self._sandbox = await asyncio.to_thread(SandboxProcess.start, seed=self.schedule.seed, **_SANDBOX)
         try:
+            await asyncio.to_thread(let_contacts_have_several_accounts, self._sandbox)
             self._crew = Crew(
                 self._kafka.bootstrap,
                 f"chaos-{self.schedule.seed}.",

@@ -66,3 +66,21 @@ def _check_texts(reference: str, record: Record, row: Record, columns: dict[str,
 
 def _second(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text.replace("+0000", "+00:00")) if text else None
+
+
+def result(vp_id: str, of: str, **more: Any) -> Record:
+    """A lab result as tests put it into the practice."""
+    return {
+        "id": vp_id,
+        "patient_id": of,
+        "document_id": "77",
+        "test_code": "GLU",
+        "test_name": "Glucose",
+        "status": "P",
+        "value": "151",
+        "unit": "mg/dL",
+        "reference_range": "70-99",
+        "abnormal": "H",
+        "collected_at": "2026-03-04T05:06:07Z",
+        **more,
+    }

@@ -51,3 +51,21 @@ def check_facets(source: Records, contacts: dict[str, Record], wanted: Iterable[
         first = primary(of[reference]) or {}
         for field, column in TEXTS.items():
             assert contacts[reference].get(column) == (first.get(field) or None), f"{column} of {reference}"
+
+
+def policy(vp_id: str, of: str, **more: Any) -> Record:
+    """A policy as tests put it into the practice."""
+    return {
+        "id": vp_id,
+        "patient_id": of,
+        "carrier_id": "1",
+        "plan_name": "Gold PPO",
+        "policy_number": f"P-{vp_id}",
+        "group_number": f"G-{vp_id}",
+        "subscriber_id": f"S-{vp_id}",
+        "relationship": "self",
+        "priority": 1,
+        "starts_on": "2024-01-01",
+        "copay": "20.00",
+        **more,
+    }

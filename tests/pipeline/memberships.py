@@ -64,3 +64,9 @@ def check_memberships(
         )
         written = f"{datetime.fromisoformat(record['updated_at']).astimezone(UTC):%Y-%m-%d}"
         assert row["IsActive"] == (not record["ends_on"] or record["ends_on"] > written), f"IsActive of {reference}"
+
+
+def membership(vp_id: int, of: int, practice: str, **more: Any) -> Record:
+    """A further practice of a patient, as tests put it into the practice."""
+    row = {"id": str(vp_id), "patient_id": str(of), "practice_id": practice, "role": "Dental"}
+    return row | {"starts_on": "2024-01-01"} | more

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -207,14 +208,14 @@ class Pipeline:
         except AssertionError as exc:
             raise AssertionError(f"{exc} (lag {await self.lag()})") from None
 
-    async def idle(self, within: float = 60) -> None:
-        """Waits until no stage has anything left to read, twice in a row."""
+    async def idle(self, within: float = 60, *, stages: Sequence[str] = STAGES) -> None:
+        """Waits until none of these stages has anything left to read, twice in a row."""
         quiet = 0
 
         async def look() -> bool:
             nonlocal quiet
             self.check_alive()
-            lags = await self.lag()
+            lags = {stage: lag for stage, lag in (await self.lag()).items() if stage in stages}
             quiet = quiet + 1 if not any(lags.values()) else 0
             assert quiet >= 2, f"lag {lags}"
             return True

@@ -232,28 +232,33 @@ def account_of(record: Record, accounts: dict[str, Record]) -> str:
 
 def _check_accounts(source: dict[str, list[Record]], accounts: dict[str, Record], reference_of: dict[str, str]) -> None:
     live = {f"practice:{record['id']}": record for record in present(source, "practices")}
-    deleted = {f"practice:{record['id']}" for record in source["practices_deleted"]}
     physicians = {f"referring_physician:{one['id']}": one for one in source.get("referring-physicians", ())}
-    assert live.keys() <= accounts.keys(), f"missing {sorted(live.keys() - accounts.keys())}"
     carriers = {f"insurance_carrier:{one['id']}": one for one in source.get("insurance-carriers", ())}
-    assert accounts.keys() - physicians.keys() - carriers.keys() <= live.keys() | deleted | {STAND_IN}
+    there = {**live, **physicians, **carriers}
+    deleted = {
+        f"{object_}:{record['id']}"
+        for object_ in ("practice", "referring_physician", "insurance_carrier")
+        for record in source.get(f"{RESOURCES[object_]}_deleted", ())
+    }
+    assert there.keys() <= accounts.keys(), f"missing {sorted(there.keys() - accounts.keys())}"
+    extra = accounts.keys() - there.keys() - deleted - {STAND_IN}
+    assert not extra, f"not in the source: {sorted(extra)[:10]}"
+    for reference in there:
+        assert accounts[reference].get("VP_Deleted_At__c") is None, f"{reference} is flagged as deleted"
+    for reference in deleted & accounts.keys():
+        assert accounts[reference].get("VP_Deleted_At__c"), f"{reference} is not flagged as deleted"
     for reference, record in live.items():
         row = accounts[reference]
         assert row["Name"] == tidy(record["name"]), f"Name of {reference}"
-        assert row.get("VP_Deleted_At__c") is None, f"{reference} is flagged as deleted"
         parent = record["parent_id"]
         assert reference_of.get(row.get("ParentId") or "") == (f"practice:{parent}" if parent else None), (
             f"ParentId of {reference}"
         )
-    for reference in deleted & accounts.keys():
-        assert accounts[reference].get("VP_Deleted_At__c"), f"{reference} is not flagged as deleted"
-    assert physicians.keys() <= accounts.keys(), f"missing {sorted(physicians.keys() - accounts.keys())}"
     for reference, record in physicians.items():
         row = accounts[reference]
         assert row["Name"] == f"{record['title']} {record['first_name']} {record['last_name']}", f"Name of {reference}"
         assert row["Referring_Physician__c"], f"Referring_Physician__c of {reference}"
         assert not row["Insurance_Carrier__c"], f"Insurance_Carrier__c of {reference}"
-    assert carriers.keys() <= accounts.keys(), f"missing {sorted(carriers.keys() - accounts.keys())}"
     for reference, record in carriers.items():
         row = accounts[reference]
         assert row["Name"] == tidy(record["name"]), f"Name of {reference}"

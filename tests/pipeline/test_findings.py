@@ -10,6 +10,7 @@ import pytest
 
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline.findings import result
 from tests.pipeline.maps import write_map
 from tests.pipeline.papers import held, paper
 from tests.pipeline.pipeline import Pipeline
@@ -39,23 +40,6 @@ async def examined(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) 
             yield pipeline
         finally:
             pipeline.kill()
-
-
-def result(vp_id: str, of: str, **more: Any) -> Row:
-    return {
-        "id": vp_id,
-        "patient_id": of,
-        "document_id": "77",
-        "test_code": "GLU",
-        "test_name": "Glucose",
-        "status": "P",
-        "value": "151",
-        "unit": "mg/dL",
-        "reference_range": "70-99",
-        "abnormal": "H",
-        "collected_at": "2026-03-04T05:06:07Z",
-        **more,
-    }
 
 
 async def test_every_result_and_every_image_is_a_row_of_its_patient_and_is_verified(examined: Pipeline) -> None:

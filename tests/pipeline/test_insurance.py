@@ -10,6 +10,7 @@ import pytest
 
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline.insurance import policy
 from tests.pipeline.maps import write_map
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
@@ -41,23 +42,6 @@ def patient(pipeline: Pipeline, vp_id: str) -> str:
     """A new patient without insurance."""
     pipeline.practice.put("patient", {"id": vp_id, "last_name": "Insured", "practice_id": "1"})
     return vp_id
-
-
-def policy(vp_id: str, of: str, **more: Any) -> Row:
-    return {
-        "id": vp_id,
-        "patient_id": of,
-        "carrier_id": "1",
-        "plan_name": "Gold PPO",
-        "policy_number": f"P-{vp_id}",
-        "group_number": f"G-{vp_id}",
-        "subscriber_id": f"S-{vp_id}",
-        "relationship": "self",
-        "priority": 1,
-        "starts_on": "2024-01-01",
-        "copay": "20.00",
-        **more,
-    }
 
 
 async def test_every_policy_is_a_plan_of_its_patient_and_is_verified(insured: Pipeline) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
+from tests.pipeline.intake import form
 from tests.pipeline.maps import write_map
 from tests.pipeline.pipeline import Pipeline
 
@@ -34,14 +35,6 @@ async def asked(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> 
             yield pipeline
         finally:
             pipeline.kill()
-
-
-def form(vp_id: str, of: str, done: str, *allergies: str, **more: Any) -> Row:
-    options = ("Latex", "Pollen", "None known")
-    answers = [{"value": one, "selected": one in allergies} for one in options]
-    question = {"name": "Any allergies?", "type": "checkboxes", "required": False, "answers": answers}
-    content = {"sections": [{"name": "Allergies", "questions": [question]}]}
-    return {"id": vp_id, "patient_id": of, "name": "Intake", "completed_at": done, "content": content, **more}
 
 
 def contact(pipeline: Pipeline, of: str) -> Row:

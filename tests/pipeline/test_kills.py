@@ -14,7 +14,8 @@ import pytest
 
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
-from tests.pipeline.pipeline import CODEC, Pipeline
+from tests.pipeline.journals import unfinished
+from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
 from topics.catalogue import STAGES
 from transport.failpoint import EXIT_CODE
@@ -62,19 +63,6 @@ def fresh_id() -> Callable[[], str]:
     return lambda: str(next(numbers))
 
 
-async def journal(pipeline: Pipeline) -> dict[bytes, str]:
-    """The batches of contacts that are not finished, by key."""
-    entries: dict[bytes, str] = {}
-    for record in await pipeline.records(pipeline.catalogue.bulk("Contact")):
-        if record.key[:1] == b"\xff":
-            continue
-        entries.pop(record.key, None)
-        if record.value is not None:
-            name, message = CODEC.decode(record.value)
-            entries[record.key] = message["state"] if name == "batch" else name
-    return entries
-
-
 async def readied(pipeline: Pipeline, references: set[str]) -> None:
     """Waits until rows of all of these are on their way to the loader."""
 
@@ -96,7 +84,7 @@ async def test_death_while_loading_loses_and_doubles_nothing(
     await readied(loading, {f"patient:{one}" for one in created})
     loading.start("deliver", CARRYOVER_FAILPOINTS=f"{point}=exit#1")
     assert await loading.ended("deliver") == EXIT_CODE, "the point was not reached"
-    before = await journal(loading)
+    before = await unfinished(loading, "Contact")
     assert before, "it died without a batch in its journal"
     # While it is dead, some of its rows change, one goes, and one goes that nobody may have written yet.
     loading.practice.put("patient", *({"id": one, "last_name": f"Changed {one}"} for one in created[:5]))
@@ -109,5 +97,5 @@ async def test_death_while_loading_loses_and_doubles_nothing(
     assert flagged | missing == set(created[5:8])
     assert not [one for one in await loading.rejects() if one["stage"] == "load"]
     await loading.idle()
-    assert await journal(loading) == {}
+    assert await unfinished(loading, "Contact") == {}
     assert await loading.end("deliver") == 0

@@ -14,7 +14,7 @@ from cutover.outcome import DIFFERENT
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from tests.pipeline.maps import write_map
-from tests.pipeline.memberships import let_contacts_have_several_accounts
+from tests.pipeline.memberships import let_contacts_have_several_accounts, membership
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.undone import run_of
 from tests.transport.waiting import eventually
@@ -52,11 +52,6 @@ def numbers() -> Iterator[int]:
 
 def patient(pipeline: Pipeline, vp_id: int, practice: str) -> None:
     pipeline.practice.put("patient", {"id": str(vp_id), "last_name": "Related", "practice_id": practice})
-
-
-def membership(vp_id: int, of: int, practice: str, **more: Any) -> Row:
-    row = {"id": str(vp_id), "patient_id": str(of), "practice_id": practice, "role": "Dental"}
-    return row | {"starts_on": "2024-01-01"} | more
 
 
 def relations(pipeline: Pipeline, of: int) -> dict[str, Row]:
