@@ -140,7 +140,8 @@ class Allowance:
                 for record in await topic.records():
                     self._take(record)
                 known = known or await topic.caught_up()
-                if known and self._due(time.monotonic()):
+                # A process that is being stopped stops its publisher before this.
+                if known and publisher.running and self._due(time.monotonic()):
                     await self._ask(publisher)
 
     def _due(self, now: float) -> bool:

@@ -60,6 +60,11 @@ class Publisher:
         self._failure: BaseException | None = None
         self.on_failure = on_failure
 
+    @property
+    def running(self) -> bool:
+        """Whether messages can be handed to it: between `start` and `stop`."""
+        return self._producer is not None
+
     async def start(self) -> None:
         """Connects.
 
