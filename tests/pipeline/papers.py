@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -66,14 +67,20 @@ def md5_of(record: Record) -> str:
     return made.hexdigest()
 
 
-def check_papers(pipeline: Pipeline, *, without: frozenset[str] = frozenset()) -> Held:
+def check_papers(
+    pipeline: Pipeline, *, without: frozenset[str] = frozenset(), only: Collection[str] | None = None
+) -> Held:
     """Fails unless the org holds each document of the source once, with its content, at its patient, and no other file.
 
     Arguments:
         pipeline: whose.
         without: ids of documents that can't be loaded, and of those that somebody keeps.
+        only: ids of documents that are looked at; all without it.
     """
-    source, found = pipeline.practice.dump()["documents"], held(pipeline)
+    dump, found = pipeline.practice.dump(), held(pipeline)
+    source = dump["documents"]
+    if only is not None:
+        without = frozenset(one["id"] for one in (*source, *dump["documents_deleted"]) if one["id"] not in only)
     wanted = {f"document:{one['id']}": one for one in source if one["id"] not in without}
     names = {f"document:{one}" for one in without}
     assert found.newest.keys() - names == wanted.keys(), found.newest.keys() ^ wanted.keys()
