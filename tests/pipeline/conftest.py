@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
+from typing import Any
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
 from tests.pipeline.memberships import let_contacts_have_several_accounts
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.practice import RECORDS
 
@@ -30,14 +30,12 @@ CANARIES = (
 @pytest.fixture(scope="package")
 async def moved(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small dirty practice, moved completely, with everything still running."""
-    with SandboxProcess.start(patients=200, practices=12, seed=11, resources=RECORDS) as sandbox:
-        let_contacts_have_several_accounts(sandbox)
-        pipeline = Pipeline(kafka.bootstrap, f"moved.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("moved"))
-        try:
-            pipeline.practice.put("patient", *CANARIES)
-            await pipeline.begin()
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+
+    def prepare(pipeline: Pipeline) -> None:
+        let_contacts_have_several_accounts(pipeline.sandbox)
+        pipeline.practice.put("patient", *CANARIES)
+
+    directory = tmp_path_factory.mktemp("moved")
+    practice: dict[str, Any] = {"patients": 200, "practices": 12, "seed": 11, "clean": False, "resources": RECORDS}
+    async with moved_practice(kafka, directory, prepare=prepare, **practice) as pipeline:
+        yield pipeline

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
-from tests.pipeline.maps import write_map
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
 
@@ -24,28 +22,21 @@ async def moved(
     kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Pipeline, str, str]]:
     """An org with a practice and a carrier of the same name, and a source that has both; the two rows' ids."""
-    directory = tmp_path_factory.mktemp("carriers")
-    resources = "practices,insurance-carriers"
-    with SandboxProcess.start(patients=0, practices=3, clean=True, org_rows=10, resources=resources) as sandbox:
-        with Person(sandbox) as alex:
-            clinic = alex.create("Account", Name=NAME, BillingPostalCode=POSTCODE)
-            payer = alex.create("Account", Name=NAME, BillingPostalCode=POSTCODE, Insurance_Carrier__c=True)
-        chosen = write_map(
-            directory,
-            only=("practice", "insurance_carrier"),
-            adopts=("practice", "insurance_carrier"),
-        )
-        settings = {"CARRYOVER_CUTOVER__MAP": str(chosen)}
-        pipeline = Pipeline(kafka.bootstrap, f"carriers.{uuid4().hex[:6]}.", sandbox, directory, **settings)
+    made: list[str] = []
+
+    def prepare(pipeline: Pipeline) -> None:
+        with Person(pipeline.sandbox) as alex:
+            made.append(alex.create("Account", Name=NAME, BillingPostalCode=POSTCODE))
+            made.append(alex.create("Account", Name=NAME, BillingPostalCode=POSTCODE, Insurance_Carrier__c=True))
         pipeline.practice.put("practice", {"id": "901", "name": NAME, "postcode": POSTCODE})
         pipeline.practice.put("insurance_carrier", {"id": "901", "name": NAME, "payer_code": "HV1"})
-        try:
-            await pipeline.begin(fallback=False)
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline, clinic, payer
-        finally:
-            pipeline.kill()
+
+    directory, objects = tmp_path_factory.mktemp("carriers"), ("practice", "insurance_carrier")
+    async with moved_practice(
+        kafka, directory, only=objects, adopts=objects, prepare=prepare, fallback=False, patients=0, org_rows=10
+    ) as pipeline:
+        clinic, payer = made
+        yield pipeline, clinic, payer
 
 
 def account(pipeline: Pipeline, reference: str) -> dict[str, Any]:

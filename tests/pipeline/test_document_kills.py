@@ -8,12 +8,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable
-from uuid import uuid4
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.papers import Held, accounted, check_papers, held, paper, papers_equal
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
@@ -33,16 +32,9 @@ MOVED = ("batch-planned", "link-removed", *AFTER) if EVERYTHING else ("link-remo
 @pytest.fixture(scope="module")
 async def office(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice with everything running but the loader; one partition, so that a batch is a batch."""
-    with SandboxProcess.start(patients=6, practices=2, clean=True, resources="core") as sandbox:
-        directory = tmp_path_factory.mktemp("deaths")
-        pipeline = Pipeline(kafka.bootstrap, f"deaths.{uuid4().hex[:6]}.", sandbox, directory, partitions=1)
-        try:
-            await pipeline.begin()
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    directory = tmp_path_factory.mktemp("deaths")
+    async with moved_practice(kafka, directory, partitions=1, patients=6, practices=2, resources="core") as pipeline:
+        yield pipeline
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from uuid import uuid4
 
 import pytest
 
@@ -13,7 +12,7 @@ from connectors.salesforce import Salesforce
 from cutover.outcome import DIFFERENT
 from mapping.rules import PLACE
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.papers import accounted, held, md5_of, paper, papers_equal, rest
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import Pipeline
@@ -29,15 +28,10 @@ UNLOADABLE = frozenset({"810001", "810002", "810003", "810004"})
 @pytest.fixture(scope="module")
 async def office(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice with its papers, moved completely, with everything still running."""
-    with SandboxProcess.start(patients=12, practices=3, clean=True, resources="core,documents") as sandbox:
-        pipeline = Pipeline(kafka.bootstrap, f"papers.{uuid4().hex[:6]}.", sandbox, tmp_path_factory.mktemp("papers"))
-        try:
-            await pipeline.begin()
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    async with moved_practice(
+        kafka, tmp_path_factory.mktemp("papers"), patients=12, resources="core,documents"
+    ) as pipeline:
+        yield pipeline
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
 from tests.pipeline.findings import result
-from tests.pipeline.maps import write_map
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.papers import held, paper
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
@@ -25,21 +23,15 @@ OBJECTS = ("practice", "patient", "user", "document", "lab_result", "imaging_rec
 @pytest.fixture(scope="module")
 async def examined(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice whose patients were examined; everything runs."""
+
+    def prepare(pipeline: Pipeline) -> None:
+        # Images of a hundred megabytes; results that name one of them are never linked, and wait for nothing.
+        large = [one["id"] for one in pipeline.practice.dump()["documents"] if int(one["size"] or 0) > 10**6]
+        pipeline.practice.delete("document", *large)
+
     directory = tmp_path_factory.mktemp("examined")
-    resources = "practices,patients,users,documents,lab-results,imaging-records"
-    with SandboxProcess.start(patients=30, practices=3, clean=True, org_rows=10, resources=resources) as sandbox:
-        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS))}
-        pipeline = Pipeline(kafka.bootstrap, f"examined.{uuid4().hex[:6]}.", sandbox, directory, **settings)
-        try:
-            # Images of a hundred megabytes; results that name one of them are never linked, and wait for nothing.
-            large = [one["id"] for one in pipeline.practice.dump()["documents"] if int(one["size"] or 0) > 10**6]
-            pipeline.practice.delete("document", *large)
-            await pipeline.begin()
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    async with moved_practice(kafka, directory, only=OBJECTS, prepare=prepare, patients=30, org_rows=10) as pipeline:
+        yield pipeline
 
 
 async def test_every_result_and_every_image_is_a_row_of_its_patient_and_is_verified(examined: Pipeline) -> None:

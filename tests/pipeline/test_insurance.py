@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
 from tests.pipeline.insurance import policy
-from tests.pipeline.maps import write_map
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.pipeline import Pipeline
 from tests.transport.waiting import eventually
 
@@ -25,17 +23,8 @@ OBJECTS = ("practice", "insurance_carrier", "coverage", "patient", "insurance_po
 async def insured(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice with carriers and policies; everything runs."""
     directory = tmp_path_factory.mktemp("insured")
-    resources = "practices,patients,insurance-carriers,insurance-policies"
-    with SandboxProcess.start(patients=20, practices=3, clean=True, org_rows=10, resources=resources) as sandbox:
-        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS))}
-        pipeline = Pipeline(kafka.bootstrap, f"insured.{uuid4().hex[:6]}.", sandbox, directory, **settings)
-        try:
-            await pipeline.begin(fallback=False)
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    async with moved_practice(kafka, directory, only=OBJECTS, fallback=False, patients=20, org_rows=10) as pipeline:
+        yield pipeline
 
 
 def patient(pipeline: Pipeline, vp_id: str) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
 from tests.pipeline.intake import form
-from tests.pipeline.maps import write_map
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.pipeline import Pipeline
 
 pytestmark = pytest.mark.kafka
@@ -22,19 +20,9 @@ Row = dict[str, Any]
 @pytest.fixture(scope="module")
 async def asked(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice whose patients have filled in forms; everything runs."""
-    directory = tmp_path_factory.mktemp("asked")
-    with SandboxProcess.start(
-        patients=20, practices=3, clean=True, org_rows=10, resources="practices,patients,intake-forms"
-    ) as sandbox:
-        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=("practice", "intake_form", "patient")))}
-        pipeline = Pipeline(kafka.bootstrap, f"asked.{uuid4().hex[:6]}.", sandbox, directory, **settings)
-        try:
-            await pipeline.begin(fallback=False)
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    directory, objects = tmp_path_factory.mktemp("asked"), ("practice", "intake_form", "patient")
+    async with moved_practice(kafka, directory, only=objects, fallback=False, patients=20, org_rows=10) as pipeline:
+        yield pipeline
 
 
 def contact(pipeline: Pipeline, of: str) -> Row:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 
 from cutover.outcome import DIFFERENT
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
-from tests.pipeline.maps import write_map
 from tests.pipeline.memberships import let_contacts_have_several_accounts, membership
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.undone import run_of
 from tests.transport.waiting import eventually
@@ -24,25 +22,23 @@ pytestmark = pytest.mark.kafka
 
 Row = dict[str, Any]
 OBJECTS = ("practice", "patient", "practice_membership")
-RESOURCES = "practices,patients,practice-memberships"
 RELATION = "AccountContactRelation"
 
 
 @pytest.fixture(scope="module")
 async def related(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice whose patients go to further practices; everything runs."""
-    directory = tmp_path_factory.mktemp("related")
-    with SandboxProcess.start(patients=40, practices=5, clean=True, org_rows=10, resources=RESOURCES) as sandbox:
-        let_contacts_have_several_accounts(sandbox)
-        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS))}
-        pipeline = Pipeline(kafka.bootstrap, f"related.{uuid4().hex[:6]}.", sandbox, directory, **settings)
-        try:
-            await pipeline.begin(fallback=False)
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    async with moved_practice(
+        kafka,
+        tmp_path_factory.mktemp("related"),
+        only=OBJECTS,
+        prepare=lambda pipeline: let_contacts_have_several_accounts(pipeline.sandbox),
+        fallback=False,
+        patients=40,
+        practices=5,
+        org_rows=10,
+    ) as pipeline:
+        yield pipeline
 
 
 @pytest.fixture(scope="module")
@@ -251,29 +247,21 @@ async def test_a_rollback_takes_back_our_relations_and_leaves_salesforces_own_to
 
 
 async def test_an_org_without_the_setting_holds_relations_by_name_until_it_is_on(
-    kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+    kafka: LocalKafka, tmp_path: Path
 ) -> None:
-    with SandboxProcess.start(patients=30, practices=4, clean=True, resources=RESOURCES) as sandbox:
-        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(tmp_path, only=OBJECTS))}
-        pipeline = Pipeline(kafka.bootstrap, topic_prefix, sandbox, tmp_path, **settings)
-        try:
-            await pipeline.begin(fallback=False)
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            counts = (await pipeline.conserved())["practice_membership"]
-            source = pipeline.practice.dump()["practice-memberships"]
-            assert (counts["held"], counts["loaded"]) == (len(source), 0)
-            held = (await pipeline.operations(f"practice_membership:{source[0]['id']}"))[-1]
-            assert held["code"] == "CONTACTS_TO_MULTIPLE_ACCOUNTS_OFF"
-            assert "relate a contact to multiple accounts" in (pipeline.logs / "deliver.log").read_text()
-            let_contacts_have_several_accounts(sandbox)
-            for stage in ("deliver", "verify"):
-                assert await pipeline.end(stage) == 0
-                pipeline.start(stage)
-            chosen = ("--object", "practice_membership", "--held", "CONTACTS_TO_MULTIPLE_ACCOUNTS_OFF")
-            code, _ = await pipeline.carryover("replay", *chosen)
-            assert code == 0
-            await pipeline.equal(within=90)
-            assert (await pipeline.conserved())["practice_membership"]["loaded"] == len(source)
-        finally:
-            pipeline.kill()
+    async with moved_practice(kafka, tmp_path, only=OBJECTS, fallback=False, patients=30, practices=4) as pipeline:
+        counts = (await pipeline.conserved())["practice_membership"]
+        source = pipeline.practice.dump()["practice-memberships"]
+        assert (counts["held"], counts["loaded"]) == (len(source), 0)
+        held = (await pipeline.operations(f"practice_membership:{source[0]['id']}"))[-1]
+        assert held["code"] == "CONTACTS_TO_MULTIPLE_ACCOUNTS_OFF"
+        assert "relate a contact to multiple accounts" in (pipeline.logs / "deliver.log").read_text()
+        let_contacts_have_several_accounts(pipeline.sandbox)
+        for stage in ("deliver", "verify"):
+            assert await pipeline.end(stage) == 0
+            pipeline.start(stage)
+        chosen = ("--object", "practice_membership", "--held", "CONTACTS_TO_MULTIPLE_ACCOUNTS_OFF")
+        code, _ = await pipeline.carryover("replay", *chosen)
+        assert code == 0
+        await pipeline.equal(within=90)
+        assert (await pipeline.conserved())["practice_membership"]["loaded"] == len(source)

@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -16,6 +15,7 @@ from sandbox.process import SandboxProcess
 from tests.mapping.test_messages import EVENT
 from tests.pipeline.maps import write_map
 from tests.pipeline.messages import MESSAGE, NOTE
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.pipeline import Pipeline
 from tests.pipeline.test_original_times import let_audit_fields_be_set
 from tests.transport.waiting import eventually
@@ -24,7 +24,6 @@ pytestmark = pytest.mark.kafka
 
 Row = dict[str, Any]
 OBJECTS = ("user", "provider", "practice", "patient", "note", "communication")
-RESOURCES = "users,providers,practices,patients,notes,communications"
 AT = {"patient_id": "850001"}
 MOST = 32_000
 
@@ -32,27 +31,22 @@ MOST = 32_000
 @pytest.fixture(scope="module")
 async def noted(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice with what was written about and to its patients, in an org that lets us set original times; everything runs."""
+
+    def prepare(pipeline: Pipeline) -> None:
+        let_audit_fields_be_set(pipeline.sandbox)
+        pipeline.practice.put(
+            "patient",
+            {"id": "850001", "last_name": "Noted", "practice_id": "1"},
+            {"id": "850002", "last_name": "Other", "practice_id": "1"},
+        )
+
+    # Two dozen rows go by a Bulk job, as CSV; fewer as JSON.
+    settings = {"CARRYOVER_LOAD__BULK_FROM_ROWS": "20"}
     directory = tmp_path_factory.mktemp("noted")
-    with SandboxProcess.start(patients=30, practices=3, clean=True, org_rows=10, resources=RESOURCES) as sandbox:
-        let_audit_fields_be_set(sandbox)
-        # Two dozen rows go by a Bulk job, as CSV; fewer as JSON.
-        settings = {
-            "CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS)),
-            "CARRYOVER_LOAD__BULK_FROM_ROWS": "20",
-        }
-        pipeline = Pipeline(kafka.bootstrap, f"noted.{uuid4().hex[:6]}.", sandbox, directory, **settings)
-        try:
-            pipeline.practice.put(
-                "patient",
-                {"id": "850001", "last_name": "Noted", "practice_id": "1"},
-                {"id": "850002", "last_name": "Other", "practice_id": "1"},
-            )
-            await pipeline.begin()
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    async with moved_practice(
+        kafka, directory, only=OBJECTS, prepare=prepare, settings=settings, patients=30, org_rows=10
+    ) as pipeline:
+        yield pipeline
 
 
 def task(noted: Pipeline, reference: str) -> Row:
@@ -236,8 +230,8 @@ def with_events(directory: Path) -> Path:
 async def test_messages_become_events_where_the_map_says_so(
     kafka: LocalKafka, topic_prefix: str, tmp_path: Path
 ) -> None:
-    settings = {"CARRYOVER_CUTOVER__MAP": str(with_events(tmp_path))}
-    resources = RESOURCES.replace(",notes", "")
+    settings: dict[str, Any] = {"CARRYOVER_CUTOVER__MAP": str(with_events(tmp_path))}
+    resources = "users,providers,practices,patients,communications"
     with SandboxProcess.start(patients=10, practices=2, clean=True, resources=resources) as sandbox:
         pipeline = Pipeline(kafka.bootstrap, topic_prefix, sandbox, tmp_path, **settings)
         try:

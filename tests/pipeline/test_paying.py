@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.pipeline import CODEC, Pipeline
 from tests.pipeline.visits import BILL
 from tests.transport.waiting import eventually
@@ -22,16 +21,8 @@ BILLS = [str(number) for number in range(790_001, 790_021)]
 @pytest.fixture
 async def billing(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice with everything running; one partition, so that messages are read in the order they came."""
-    with SandboxProcess.start(patients=15, practices=3, clean=True) as sandbox:
-        directory = tmp_path_factory.mktemp("paying")
-        pipeline = Pipeline(kafka.bootstrap, f"paying.{uuid4().hex[:6]}.", sandbox, directory, partitions=1)
-        try:
-            await pipeline.begin()
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    async with moved_practice(kafka, tmp_path_factory.mktemp("paying"), partitions=1, patients=15) as pipeline:
+        yield pipeline
 
 
 async def test_a_resolver_killed_before_its_state_is_durable_leaves_no_payment_out(billing: Pipeline) -> None:
