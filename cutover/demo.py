@@ -369,7 +369,7 @@ def _caught_up(status: Status, run: _Run) -> bool:
         run.decided
         and not held
         and few
-        and all(counts["source"] >= _READ * run.objects[name] for name, counts in status["objects"].items())
+        and all(counts["source"] >= _READ * run.objects.get(name, 0) for name, counts in status["objects"].items())
     )
 
 

@@ -218,7 +218,7 @@ async def test_verification_sees_a_document_that_somebody_has_moved(office: Pipe
         salesforce.delete(f"/sobjects/ContentDocumentLink/{link}").raise_for_status()
     card = office.sandbox.salesforce
     async with Salesforce(card["url"], card["client_id"], card["client_secret"]) as org:
-        rows = FileRows(org, FilePlaces(org, Home("patient", "Contact", "VP_Id__c")))
+        rows = FileRows(org, FilePlaces(org, [Home("patient", "Contact", "VP_Id__c")]))
         (row,) = await rows.retrieve("ContentVersion", [found.newest["document:800012"]["Id"]], [PLACE])
     assert row is not None
     assert row[PLACE] is None, "where it was published once does not count"
