@@ -172,7 +172,9 @@ class History:
         made = self._record(APPOINTMENT, booked, starts + minutes * 60, values)
         yield made
         if values["patient_arrived"]:
-            yield from self._after(patient, made[1], starts + minutes * 60, policy)
+            # What it leaves behind is the patient's, also where dirt made it nobody's.
+            visit = made[1] | {"patient_id": patient["id"]}
+            yield from self._after(patient, visit, starts + minutes * 60, policy)
 
     def _after(self, patient: Record, visit: Record, ended: int, policy: str | None) -> Iterator[Made]:
         """What a visit that took place leaves behind."""
