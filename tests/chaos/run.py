@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +20,7 @@ from sandbox.process import SandboxProcess
 from tests.chaos.crew import Crew
 from tests.chaos.evidence import gathered
 from tests.chaos.schedule import Event, Schedule
-from tests.pipeline.charts import Chart
 from tests.pipeline.memberships import let_contacts_have_several_accounts
-from tests.pipeline.papers import check_papers
 from tests.pipeline.person import Person
 from tests.pipeline.pipeline import CODEC
 from tests.pipeline.practice import DESK
@@ -31,8 +28,6 @@ from tests.pipeline.undone import Row, Rows, everything, undo
 from tests.transport.waiting import eventually
 
 _DESK_SECONDS: Final = 0.4
-_CHART_SECONDS: Final = 1.5
-_APART: Final = 100  # numbers of charts: the desk gives the next free ids to what it enters itself
 # As many documents as come about would be hundreds, of up to a hundred megabytes.
 _SANDBOX: Final[dict[str, Any]] = {
     "patients": 240,
@@ -64,7 +59,6 @@ class Run:
         self.evidence: list[str] = []
         self.ends = 0
         self.patients = 0
-        self._charts: list[Chart] = []
         self._kafka = kafka
         self._directory = directory
         self._systems = asyncio.Lock()
@@ -106,7 +100,7 @@ class Run:
         await self._crew.begin()
         await self._crew.start_all()
         async with _beside(self._crew.keep()):
-            async with _beside(self._work()), _beside(self._keep_charts()), asyncio.TaskGroup() as tasks:
+            async with _beside(self._work()), asyncio.TaskGroup() as tasks:
                 for number, event in enumerate(self.schedule.events):
                     tasks.create_task(self._happen(number, event))
             await self._settle()
@@ -123,23 +117,6 @@ class Run:
             with contextlib.suppress(httpx.TransportError):
                 await asyncio.to_thread(self._crew.practice.mutate, **DESK, seed=number)
                 number += 1
-            await asyncio.sleep(_DESK_SECONDS)
-
-    async def _keep_charts(self) -> None:
-        """Somebody enters a patient with a record of each object, again and again; those before get small changes, then large ones, and go."""
-        practice, charts = self._crew.practice, self._charts
-        for number in itertools.count():
-            charts.append(Chart(number * _APART))
-            acts = (Chart.begin, Chart.amend, Chart.change, Chart.end)
-            for act, chart in zip(acts, reversed(charts), strict=False):
-                await self._insist(lambda act=act, chart=chart: act(chart, practice))  # type: ignore[misc]
-            await asyncio.sleep(_CHART_SECONDS)
-
-    async def _insist(self, act: Callable[[], None]) -> None:
-        """Does it until the practice's system has been there from its beginning to its end."""
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                return await asyncio.to_thread(act)
             await asyncio.sleep(_DESK_SECONDS)
 
     # -- events ------------------------------------------------------------------------------------------------------------
@@ -225,22 +202,11 @@ class Run:
         if self.schedule.hides_records:
             await self._census()
         await crew.equal(within=_SETTLE_SECONDS)
-        await eventually(self._papers_are_there, within=_SETTLE_SECONDS, every=0.5)
         await crew.conserved(within=90)
         await crew.at_rest()
         await asyncio.to_thread(self._check_classes)
         crew.check_alive()
         self.patients = len(crew.practice.patients())
-
-    async def _papers_are_there(self) -> bool:
-        """Whether the document of each chart is in the org as it should be; fails if not. One whose patient was deleted before they came has no place."""
-
-        def look() -> None:
-            there = self._crew.org.rows("Contact")
-            check_papers(self._crew, only={one.own for one in self._charts if f"patient:{one.own}" in there})
-
-        await asyncio.to_thread(look)
-        return True
 
     async def _undo(self, before: Rows) -> None:
         """People have edited a few rows; then somebody wants to go back."""

@@ -26,6 +26,7 @@ async def test_the_default_map_fits_the_sandbox(org: Salesforce):
     assert {name: columns for name, columns in insert_only.items() if columns} == {
         "invoice": {"ContactId"},
         "document": {"FirstPublishLocationId", "PathOnClient"},
+        "note_image": {"FirstPublishLocationId", "PathOnClient"},
         "note": {"TaskSubtype"},
         "communication": {"TaskSubtype"},
     }

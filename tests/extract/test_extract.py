@@ -109,7 +109,7 @@ async def test_look_ups_run_beside_each_other_and_hold_up_no_start(
 async def test_a_look_up_waits_for_the_snapshot_and_asks_only_for_what_that_has_not_met(
     read: Read, tell: Tell, read_topic: ReadTopic
 ) -> None:
-    tell("pace", record_seconds=0.02)
+    tell("pace", record_seconds=0.01)
     reading = await read(page_size=20)
     ids = sorted(one["id"] for one in reading.practice.dump()["patients"])
 
