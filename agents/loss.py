@@ -16,7 +16,7 @@ from agents.item import Item
 from agents.outputs import CHECK, Outputs
 from agents.rowstate import RowState
 from agents.sending import Result, Sending
-from agents.source_records import SourceRecords, change_at
+from agents.source_records import Place, SourceRecords, change_at
 from connectors.salesforce.row_errors import Handling, RowError, handling
 from mapping.plan import NAMED, MappingRejected, Plan, Reference
 from mapping.rules import RELATION, RELATION_CONTACT, MapDocument
@@ -172,7 +172,8 @@ class Loss:
         source, plan = item.row["source"], self._plans.get(item.layout.object)
         if source["offset"] < 0 or plan is None:
             return []
-        change = change_at(await self._records.read([source]), source, self._outputs.codec)
+        place = Place.of(source)
+        change = change_at(await self._records.read([place]), place, self._outputs.codec)
         if change is None:
             return []
         _, vp_id = reference.split(item.reference)

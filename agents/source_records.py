@@ -70,12 +70,11 @@ class SourceRecords:
     async def stop(self) -> None:
         await self._consumer.stop()
 
-    async def read(self, positions: Iterable[Position]) -> dict[Place, SourceRecord]:
-        """The records at ``positions``, by (topic, partition, offset); one that was deleted is missing."""
+    async def read(self, places: Iterable[Place]) -> dict[Place, SourceRecord]:
+        """The records at ``places``; one that was deleted is missing."""
         found: dict[Place, SourceRecord] = {}
         missing: dict[TopicPartition, set[int]] = defaultdict(set)
-        for position in positions:
-            place = Place.of(position)
+        for place in places:
             known = self._recent.pop(place, None)
             if known is not None:
                 found[place] = known
@@ -118,13 +117,13 @@ class SourceRecords:
             del self._recent[place]
 
 
-def change_at(found: Mapping[Place, SourceRecord], at: Position, codec: Codec) -> Change | None:
-    """The change at a position, of what `SourceRecords.read` has found; None when it is not there any more.
+def change_at(found: Mapping[Place, SourceRecord], at: Place, codec: Codec) -> Change | None:
+    """The change at a place, of what `SourceRecords.read` has found; None when it is not there any more.
 
     Raises:
         topics.codec.Undecodable: what lies there can't be read.
     """
-    record = found.get(Place.of(at))
+    record = found.get(at)
     if record is None:
         return None
     return cast("Change", codec.decode(record.value, topic=record.topic, key=record.key or b"")[1])

@@ -129,8 +129,8 @@ class Verify:
 
     async def handle(self, chunk: Chunk) -> None:
         """Takes in the newest landing of each row in the chunk; it is verified together with those of other chunks."""
-        landed: dict[str, Landing] = {}
-        tries: dict[str, int] = {}
+        landed: dict[str, Check] = {}
+        ticket = Ticket(chunk)
         for record in chunk.records:
             try:
                 _, decoded = self._outputs.decode(record)
@@ -140,20 +140,17 @@ class Verify:
             own = operation["reference"]
             if operation["outcome"] in _OVERTAKES:
                 self._overtaken(own, landed)
-                tries.pop(own, None)
             if not self._knows(operation["object"]) or (landing := Landing.of(operation)) is None:
                 continue
+            check = Check(landing, chunk.assignment, chunk.tp, ticket)
             if operation["outcome"] == "loaded":
-                landed[own] = landing
+                landed[own] = check
                 self._believe(landing)
             elif operation["what"] == DOUBT and self._is_open(landing) and own not in landed:
-                landed[own] = landing
-                tries[own] = int(operation["detail"] or 0)
-        ticket = Ticket(chunk)
-        checks = [Check(one, chunk.assignment, chunk.tp, ticket, tries.get(own, 0)) for own, one in landed.items()]
-        for _ in checks:
+                check.tries = int(operation["detail"] or 0)
+                landed[own] = check
+        for check in landed.values():
             ticket.take()
-        for check in checks:
             self._gather(check)
         ticket.settle()
 
@@ -164,7 +161,7 @@ class Verify:
         """Leaves the one landing unverified: it stays visible as such."""
         _leave(exc)
 
-    def _overtaken(self, own: str, landed: dict[str, Landing]) -> None:
+    def _overtaken(self, own: str, landed: dict[str, Check]) -> None:
         """A newer landing, or the end, of a row makes a check of what it was before meaningless."""
         landed.pop(own, None)
         self._doubts.answer(own)
@@ -191,24 +188,27 @@ class Verify:
         """Checks whose time has come."""
         due: list[Check] = []
         new: dict[str, list[Check]] = defaultdict(list)
-        full = False
         for check in self._again.values():
-            full = full or self._crowded(check)
             if not check.put_off:
                 new[check.landing.object].append(check)
             elif check.due <= now:
                 due.append(check)
+        crowded = self._crowded()
+        full = bool(crowded) and any(check.tp in crowded for check in self._again.values())
         # Into a full window no company comes, however long one waits.
         return [*due, *ripe(new, silence=math.inf if full else now - self._came, now=now)]
 
-    def _crowded(self, check: Check) -> bool:
-        """Whether nothing more of its partition is handed out before something is finished."""
-        return check.assignment.watermarks[check.tp].unfinished_records >= self._window
+    def _crowded(self) -> set[TopicPartition]:
+        """The partitions of which nothing more is handed out before something is finished; all that waits is of one assignment (`tick`)."""
+        waiting = next(iter(self._again.values()), None)
+        marks = {} if waiting is None else waiting.assignment.watermarks
+        return {tp for tp, mark in marks.items() if mark.unfinished_records >= self._window}
 
     async def _give_way(self) -> None:
         """Lets go of what differs where it keeps from being read what may explain it."""
-        for own, check in list(self._again.items()):
-            if check.put_off and self._crowded(check):
+        crowded = self._crowded()
+        for own, check in list(self._again.items()) if crowded else ():
+            if check.put_off and check.tp in crowded:
                 del self._again[own]
                 landing = check.landing
                 self._doubts.raise_(own, landing.version, check.assignment)
@@ -267,8 +267,8 @@ class Verify:
         comparison = self._comparisons.get(object_) or self._owners[object_]
         waits = checks[0]
         landings = [check.landing for check in checks]
-        places = [landing.place.position for landing in landings]
-        places += [part.place.position for landing in landings for part in landing.parts]
+        places = [landing.place for landing in landings]
+        places += [part.place for landing in landings for part in landing.parts]
         records = await self._source.read(places)
         ids = [landing.row_id for landing in landings]
         sobject = landings[0].sobject
@@ -338,7 +338,7 @@ class Verify:
         self._again[own] = check
 
     def _change(self, at: Place, records: Mapping[Place, SourceRecord]) -> Change | None:
-        return change_at(records, at.position, self._outputs.codec)
+        return change_at(records, at, self._outputs.codec)
 
     async def _note(self, landing: Landing, count: int, columns: list[str]) -> None:
         what = "mismatch" if columns else "verify"

@@ -54,7 +54,7 @@ class Written:
 
     async def sources(self, rows: Sequence[Row]) -> dict[str, Change]:
         """The source record that landed last of each row, by reference; one that has none is missing."""
-        places = {row["reference"]: position(row["landed_source"]) for row in rows if row["landed_source"]}
+        places = {row["reference"]: Place.of(position(row["landed_source"])) for row in rows if row["landed_source"]}
         found = await self._records.read(places.values())
         changes: dict[str, Change] = {}
         for own, place in places.items():
@@ -71,7 +71,7 @@ class Written:
             for row in rows
             if row["image_topic"] is not None
         }
-        found = await self._records.read([place.position for place in places.values()])
+        found = await self._records.read(places.values())
         images = {}
         for own, place in places.items():
             record = found.get(place)
