@@ -208,7 +208,8 @@ class Verify:
         """Lets go of what differs where it keeps from being read what may explain it."""
         crowded = self._crowded()
         for own, check in list(self._again.items()) if crowded else ():
-            if check.put_off and check.tp in crowded:
+            overtaken = self._again.get(own) is not check  # while another doubt was published
+            if check.put_off and check.tp in crowded and not overtaken:
                 del self._again[own]
                 landing = check.landing
                 self._doubts.raise_(own, landing.version, check.assignment)
