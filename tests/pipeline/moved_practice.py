@@ -47,7 +47,8 @@ async def moved_practice(
     chosen = dict(settings or {})
     options = {"practices": 3, "clean": True} | options
     if only:
-        options.setdefault("resources", ",".join(dict.fromkeys(RESOURCES[one] for one in only)))
+        listed = dict.fromkeys(RESOURCES[one] for one in only if one in RESOURCES)  # others stand in their records
+        options.setdefault("resources", ",".join(listed))
         chosen["CARRYOVER_CUTOVER__MAP"] = str(write_map(directory, only=only, adopts=adopts))
     with SandboxProcess.start(**options) as sandbox:
         prefix = f"{directory.name}.{uuid4().hex[:6]}."

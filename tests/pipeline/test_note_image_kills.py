@@ -8,13 +8,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable
-from uuid import uuid4
 
 import pytest
 
 from ops.kafka import LocalKafka
-from sandbox.process import SandboxProcess
-from tests.pipeline.maps import write_map
+from tests.pipeline.moved_practice import moved_practice
 from tests.pipeline.papers import held
 from tests.pipeline.pictured import OBJECTS, Shown, inline, note, picture
 from tests.pipeline.pipeline import Pipeline
@@ -38,17 +36,9 @@ RESOURCES = "users,providers,practices,patients,notes"
 async def ward(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
     """A small practice with everything running; one partition, so that a batch is a batch."""
     directory = tmp_path_factory.mktemp("ward")
-    with SandboxProcess.start(patients=4, practices=2, clean=True, resources=RESOURCES) as sandbox:
-        settings = {"CARRYOVER_CUTOVER__MAP": str(write_map(directory, only=OBJECTS))}
-        prefix = f"ward.{uuid4().hex[:6]}."
-        pipeline = Pipeline(kafka.bootstrap, prefix, sandbox, directory, partitions=1, **settings)
-        try:
-            await pipeline.begin()
-            await pipeline.start_all()
-            await pipeline.equal(within=90)
-            yield pipeline
-        finally:
-            pipeline.kill()
+    moved = moved_practice(kafka, directory, only=OBJECTS, partitions=1, patients=4, practices=2, resources=RESOURCES)
+    async with moved as pipeline:
+        yield pipeline
 
 
 @pytest.fixture(scope="module")
