@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteBufferManager
+from rocksdict import (
+    BlockBasedIndexType,
+    BlockBasedOptions,
+    Cache,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteBufferManager,
+)
 
 _MARK: Final = b"\xff\xffmark"
 _FORM: Final = struct.Struct(">qq")
@@ -21,6 +30,8 @@ _MOST: Final = 6 << 20  # of all files of the process together: what was written
 _AHEAD: Final = (
     128 << 10
 )  # a compaction reads and writes so much at once of each of its files; RocksDB itself takes 2 MB and 1 MB
+_PIECE: Final = 4 << 10
+"""Bytes of a piece of an index or a filter. Whole ones are larger than a shard of so small a cache and would be read anew with each key."""
 _MEMORY: Final = Cache(_MOST)
 _WRITES: Final = WriteBufferManager.new_write_buffer_manager_with_cache(_MOST // 2, allow_stall=False, cache=_MEMORY)
 
@@ -61,6 +72,11 @@ class Store:
         blocks.set_block_cache(_MEMORY)
         blocks.set_bloom_filter(10, block_based=False)  # most keys that are asked for are new
         blocks.set_cache_index_and_filter_blocks(True)
+        blocks.set_index_type(BlockBasedIndexType.two_level_index_search())
+        blocks.set_partition_filters(True)
+        blocks.set_metadata_block_size(_PIECE)
+        blocks.set_pin_top_level_index_and_filter(True)
+        blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
         options.set_block_based_table_factory(blocks)
         try:
             return Rdict(str(self._path), options)
