@@ -314,6 +314,7 @@ def deliver(
             unique=_unique(describes[sobject], external_id) and not contents and not relations,
             related=document.related,
             documents=files.documents if files is not None and document.pictures else None,
+            awaited=not parents.isdisjoint(objects),
         )
     app = parts.app(
         window_records=2 * setup.batch_rows // names.partitions + _DELIVER_AHEAD,

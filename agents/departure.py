@@ -6,7 +6,7 @@ Each batch costs calls, however few rows it has.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from agents.item import moment
@@ -16,10 +16,21 @@ COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
 
 _PATIENCE: Final = 10
+_BURST_SILENCE: Final = 4
 _BURST_PATIENCE: Final = 60
 _MOST_PATIENCE: Final = 120
 _OLD_PATIENCE: Final = 6
 _OLD_SECONDS: Final = 600.0
+_CROWD: Final = 50
+"""So many rows that were changed long ago are worth a long wait, if nobody waits for them to land: twenty idle times without another, 400 in all."""
+_CROWD_PATIENCE: Final = 20
+_MOST_CROWD_PATIENCE: Final = 400
+_MOST_STAYS: Final = 5
+
+
+def is_old(version: str) -> bool:
+    """Whether a version is of a change so long ago that nobody watches for it: what is there of it came with the snapshot."""
+    return version < moment(time.time() - _OLD_SECONDS)
 
 
 class Departure:
@@ -28,11 +39,13 @@ class Departure:
     Arguments:
         idle_seconds: how long a row waits for company.
         full: rows of a full batch.
+        awaited: whether other rows wait for these to land.
     """
 
-    def __init__(self, idle_seconds: float, full: int) -> None:
+    def __init__(self, idle_seconds: float, full: int, *, awaited: bool = True) -> None:
         self._idle_seconds = idle_seconds
         self._full = full
+        self._awaited = awaited
         self._waiting = False
         self._begun = 0.0
         self._since = 0.0
@@ -42,8 +55,9 @@ class Departure:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
         While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
-        many at once), and as long as it takes when they come fast. For rows that were changed long ago (a snapshot's) nobody waits: they get six times as long,
-        but no more than 120 idle times: others wait for them to land.
+        many at once; then it takes four idle times without another), and as long as it takes when they come fast. Nobody watches for rows that were changed
+        long ago (a snapshot's): they get six times as long, but no more than 120 idle times where others wait for them to land. Of those for which none do,
+        a crowd waits for twenty idle times without another, and for 400 at most.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -59,13 +73,19 @@ class Departure:
             return True
         if any(lane.flying for lane in lanes) or now - self._since < self._idle_seconds:
             return False
-        youngest = max(lane.youngest for lane in lanes)
-        unit = self._idle_seconds * (_OLD_PATIENCE if youngest < moment(time.time() - _OLD_SECONDS) else 1)
-        if now - self._since < unit:
+        old = is_old(max(lane.youngest for lane in lanes))
+        burst, crowd = queued >= COMPANY, old and not self._awaited and queued >= _CROWD
+        if crowd:
+            silence, patience = _CROWD_PATIENCE, _MOST_CROWD_PATIENCE
+        elif old:
+            silence, patience = _OLD_PATIENCE, _MOST_PATIENCE if burst else _PATIENCE * _OLD_PATIENCE
+        else:
+            silence, patience = (_BURST_SILENCE, _BURST_PATIENCE) if burst else (1, _PATIENCE)
+        if now - self._since < silence * self._idle_seconds:
             return False
         joined = queued - self._looked_at
-        patience = min((_PATIENCE if queued < COMPANY else _BURST_PATIENCE) * unit, _MOST_PATIENCE * self._idle_seconds)
-        if joined <= 0 or (joined < COMPANY and now - self._begun >= patience):
+        waited = now - self._begun >= patience * self._idle_seconds
+        if joined <= 0 or ((crowd or joined < COMPANY) and waited):
             return True
         self._wait(now, queued)
         return False
@@ -77,3 +97,28 @@ class Departure:
 
     def _wait(self, now: float, queued: int) -> None:
         self._since, self._looked_at = now, queued
+
+
+class Staying:
+    """Rows of one Salesforce object that are there already and that others, which come later, complete: in a snapshot a patient's policies.
+
+    New rows leave without them, until they fill a Bulk job: nobody waits for them.
+
+    Arguments:
+        enough: rows that fill a Bulk job.
+    """
+
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._stayed = 0
+
+    def stay(self, versions: Sequence[str], *, others: bool) -> bool:
+        """Whether the updates that could leave now stay behind; not for ever, as what is committed waits for them.
+
+        Arguments:
+            versions: of the updates, one at least.
+            others: whether new rows leave.
+        """
+        stay = others and len(versions) < self._enough and self._stayed < _MOST_STAYS and is_old(max(versions))
+        self._stayed = self._stayed + 1 if stay else 0
+        return stay

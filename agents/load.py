@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, cast
 
 from agents.adoption import Adoption
 from agents.contact_step import ContactStep
-from agents.departure import Departure
+from agents.departure import Departure, Staying
 from agents.flight import Flight, touch
 from agents.inserting import Inserting
 from agents.item import Item, Items, Ticket
@@ -70,6 +70,7 @@ class Load:
         room: whether the org has room for rows; shared by all objects.
         finishing: whether, when it is not, batches of a former owner may still be finished.
         related, documents: see `agents.settlement.Settlement`.
+        awaited: see `agents.departure.Departure`.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Load:
         unique: bool = False,
         related: Collection[str] = (),
         documents: Documents | None = None,
+        awaited: bool = True,
     ) -> None:
         self._room = room or Room()
         self._inserting = Inserting(adoption, bulk_from_rows, unique=unique)
@@ -114,7 +116,8 @@ class Load:
         self._items = items
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
-        self._departure = Departure(idle_seconds, batch_rows)
+        self._departure = Departure(idle_seconds, batch_rows, awaited=awaited)
+        self._staying = Staying(bulk_from_rows)
         self._gate = gate
         self._finishing = finishing
         self._lanes: dict[int, tuple[Assignment, Lane]] = {}
@@ -237,6 +240,9 @@ class Load:
         if self._room.since is not None:  # a few rows show whether there is room again
             retried = {operation: retried.get(operation) or picked[operation] for operation in {*retried, *picked}}
             picked = {}
+        updates = picked.get("update")
+        if updates is not None and self._staying.stay([i.version for i, _ in updates.members], others=len(picked) > 1):
+            del picked["update"]
         for operation, flight in (*retried.items(), *picked.items()):
             flight.board()
             self._spawn_flight(operation, flight)

@@ -15,7 +15,7 @@ FEW: Final = 200
 """Of one object; so many are worth waiting for more."""
 
 SILENCE_SECONDS: Final = 1.0
-LONG_SILENCE_SECONDS: Final = 5.0
+LONG_SILENCE_SECONDS: Final = 15.0
 MOST_SECONDS: Final = 60.0
 """What a landing waits at most, whatever comes."""
 
