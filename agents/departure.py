@@ -16,15 +16,15 @@ COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
 
 _PATIENCE: Final = 10
-_BURST_SILENCE: Final = 4
+_BURST_SILENCE: Final = 6
 _BURST_PATIENCE: Final = 60
-_MOST_PATIENCE: Final = 120
 _OLD_PATIENCE: Final = 6
 _OLD_SECONDS: Final = 600.0
 _CROWD: Final = 50
-"""So many rows that were changed long ago are worth a long wait, if nobody waits for them to land: twenty idle times without another, 400 in all."""
+"""So many rows that were changed long ago are worth a long wait for more: as they come in lumps, each time their parents have landed."""
 _CROWD_PATIENCE: Final = 20
 _MOST_CROWD_PATIENCE: Final = 400
+_MOST_AWAITED_PATIENCE: Final = 240
 _MOST_STAYS: Final = 5
 
 
@@ -55,9 +55,9 @@ class Departure:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
         While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
-        many at once; then it takes four idle times without another), and as long as it takes when they come fast. Nobody watches for rows that were changed
-        long ago (a snapshot's): they get six times as long, but no more than 120 idle times where others wait for them to land. Of those for which none do,
-        a crowd waits for twenty idle times without another, and for 400 at most.
+        many at once; then it takes six idle times without another), and as long as it takes when they come fast. Nobody watches for rows that were changed
+        long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another, and for 400 at most, 240 where others wait for
+        them to land.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -74,11 +74,11 @@ class Departure:
         if any(lane.flying for lane in lanes) or now - self._since < self._idle_seconds:
             return False
         old = is_old(max(lane.youngest for lane in lanes))
-        burst, crowd = queued >= COMPANY, old and not self._awaited and queued >= _CROWD
+        burst, crowd = queued >= COMPANY, old and queued >= _CROWD
         if crowd:
-            silence, patience = _CROWD_PATIENCE, _MOST_CROWD_PATIENCE
+            silence, patience = _CROWD_PATIENCE, _MOST_AWAITED_PATIENCE if self._awaited else _MOST_CROWD_PATIENCE
         elif old:
-            silence, patience = _OLD_PATIENCE, _MOST_PATIENCE if burst else _PATIENCE * _OLD_PATIENCE
+            silence, patience = _OLD_PATIENCE, _PATIENCE * _OLD_PATIENCE
         else:
             silence, patience = (_BURST_SILENCE, _BURST_PATIENCE) if burst else (1, _PATIENCE)
         if now - self._since < silence * self._idle_seconds:

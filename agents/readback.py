@@ -29,15 +29,23 @@ class Landing(Protocol):
 L = TypeVar("L", bound=Landing)
 
 
-def ripe(waiting: Mapping[str, Sequence[L]], *, silence: float, now: float) -> Iterator[L]:
+def ripe(waiting: Mapping[str, Sequence[L]], *, silence: float, now: float, full: bool = False) -> Iterator[L]:
     """What is read now of the landings that wait, by object and in the order they came.
 
     Arguments:
         waiting: by object; an object's are read by calls of their own.
         silence: seconds since a landing of any object has come.
         now: the time, in seconds.
+        full: whether none can come before some are read: then those of the objects that have waited for longer.
     """
+    horizon = max(now, _middle(waiting)) if full else now
     for landings in waiting.values():
         quiet = silence >= (SILENCE_SECONDS if len(landings) < FEW else LONG_SILENCE_SECONDS)
         whole = len(landings) - len(landings) % MOST_IDS
-        yield from landings if quiet or (landings and landings[0].due <= now) else landings[:whole]
+        yield from landings if quiet or (landings and landings[0].due <= horizon) else landings[:whole]
+
+
+def _middle(waiting: Mapping[str, Sequence[Landing]]) -> float:
+    """Halfway between when the first object's landings are due and when the last one's are."""
+    due = [landings[0].due for landings in waiting.values() if landings]
+    return (min(due) + max(due)) / 2 if due else 0.0

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -196,7 +195,7 @@ class Verify:
         crowded = self._crowded()
         full = bool(crowded) and any(check.tp in crowded for check in self._again.values())
         # Into a full window no company comes, however long one waits.
-        return [*due, *ripe(new, silence=math.inf if full else now - self._came, now=now)]
+        return [*due, *ripe(new, silence=now - self._came, now=now, full=full)]
 
     def _crowded(self) -> set[TopicPartition]:
         """The partitions of which nothing more is handed out before something is finished; all that waits is of one assignment (`tick`)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+import pytest
+
 from agents.departure import COMPANY, Departure, Staying
 from agents.item import moment
 from agents.lane import Lane
@@ -61,8 +63,8 @@ def test_a_batch_waits_on_while_rows_stream_in_until_it_is_full() -> None:
     join(both[0], *range(1, COMPANY // 2 + 1))
     join(both[1], *range(COMPANY, COMPANY + COMPANY // 2))
     assert not departure.due(100, both), "a call's worth has come within the idle time"
-    assert not departure.due(103.9, both), "the wait has started over"
-    assert departure.due(104, both), "nobody has come since"
+    assert not departure.due(105.9, both), "the wait has started over"
+    assert departure.due(106, both), "nobody has come since"
 
 
 def test_a_batch_that_few_rows_join_waits_ten_idle_times_and_no_longer() -> None:
@@ -87,15 +89,16 @@ def test_a_burst_waits_longer_while_rows_join_it() -> None:
     assert departure.due(60, [lane])
 
 
-def test_a_snapshot_s_rows_wait_a_hundred_and_twenty_idle_times_and_no_longer() -> None:
-    departure, [lane] = Departure(1, 10_000), lanes()
+@pytest.mark.parametrize(("awaited", "most"), [(True, 240), (False, 400)])
+def test_a_crowd_of_a_snapshot_waits_long_however_many_join_it_but_not_for_ever(*, awaited: bool, most: int) -> None:
+    departure, [lane] = Departure(1, 1_000_000, awaited=awaited), lanes()
     join(lane, *range(COMPANY), of=1)
     assert not departure.due(0, [lane])
-    for second in range(6, 120, 6):
-        join(lane, COMPANY + second, of=1)
+    for second in range(20, most, 20):
+        join(lane, *range(1000 * second, 1000 * second + COMPANY), of=1)
         assert not departure.due(second, [lane])
-    join(lane, COMPANY + 120, of=1)
-    assert departure.due(120, [lane])
+    join(lane, 1_000_000, of=1)
+    assert departure.due(most, [lane])
 
 
 def test_rows_that_were_changed_long_ago_wait_six_times_as_long() -> None:
@@ -109,8 +112,8 @@ def test_rows_that_were_changed_long_ago_wait_six_times_as_long() -> None:
     assert departure.due(8, [lane]), "for it nobody is to wait longer"
 
 
-def test_a_crowd_of_old_rows_that_nobody_waits_for_waits_twenty_idle_times_for_another() -> None:
-    departure, [lane] = Departure(1, 10_000, awaited=False), lanes()
+def test_a_crowd_of_old_rows_waits_twenty_idle_times_for_another() -> None:
+    departure, [lane] = Departure(1, 10_000), lanes()
     join(lane, *range(COMPANY), of=1)
     assert not departure.due(0, [lane])
     assert not departure.due(19.9, [lane])
@@ -120,31 +123,13 @@ def test_a_crowd_of_old_rows_that_nobody_waits_for_waits_twenty_idle_times_for_a
     assert departure.due(40, [lane])
 
 
-def test_a_few_old_rows_that_nobody_waits_for_wait_six_idle_times() -> None:
-    departure, [lane] = Departure(1, 10_000, awaited=False), lanes()
-    join(lane, 0, of=1)
-    assert not departure.due(0, [lane])
-    assert departure.due(6, [lane])
-
-
-def test_a_crowd_waits_four_hundred_idle_times_however_many_join_it_and_no_longer() -> None:
-    departure, [lane] = Departure(1, 1_000_000, awaited=False), lanes()
-    join(lane, *range(COMPANY), of=1)
-    assert not departure.due(0, [lane])
-    for second in range(20, 400, 20):
-        join(lane, *range(1000 * second, 1000 * second + COMPANY), of=1)
-        assert not departure.due(second, [lane])
-    join(lane, 1_000_000, of=1)
-    assert departure.due(400, [lane])
-
-
 def test_a_crowd_waits_no_longer_than_others_once_a_row_that_has_just_been_changed_is_in_it() -> None:
-    departure, [lane] = Departure(1, 10_000, awaited=False), lanes()
+    departure, [lane] = Departure(1, 10_000), lanes()
     join(lane, *range(COMPANY), of=1)
     assert not departure.due(0, [lane])
     join(lane, COMPANY)
-    assert not departure.due(4, [lane])
-    assert departure.due(8, [lane])
+    assert not departure.due(6, [lane])
+    assert departure.due(12, [lane])
 
 
 OLD = "2026-01-01T00:00:00.000000Z"

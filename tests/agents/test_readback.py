@@ -36,3 +36,15 @@ def test_each_object_waits_for_itself() -> None:
     patients, visits = [Waits() for _ in range(FEW)], [Waits()]
     assert list(ripe({"patient": patients, "appointment": visits}, silence=SILENCE_SECONDS, now=1.0)) == visits
     assert list(ripe({"patient": []}, silence=0.0, now=MOST_SECONDS)) == []
+
+
+def test_into_a_full_window_none_can_come_and_the_objects_that_have_waited_longer_are_read() -> None:
+    waiting = {
+        "patient": [Waits(10.0) for _ in range(FEW)],
+        "appointment": [Waits(50.0) for _ in range(FEW)],
+        "invoice": [Waits(20.0), Waits(59.0)],
+    }
+    assert list(ripe(waiting, silence=0.0, now=1.0)) == []
+    assert list(ripe(waiting, silence=0.0, now=1.0, full=True)) == waiting["patient"] + waiting["invoice"]
+    assert list(ripe({"note": waiting["appointment"]}, silence=0.0, now=1.0, full=True)) == waiting["appointment"]
+    assert list(ripe({"note": []}, silence=0.0, now=1.0, full=True)) == []
