@@ -20,9 +20,8 @@ _BURST_SILENCE: Final = 6
 _BURST_PATIENCE: Final = 60
 _OLD_PATIENCE: Final = 6
 _OLD_SECONDS: Final = 600.0
-_CROWD: Final = 50
-"""So many rows that were changed long ago are worth a long wait for more: as they come in lumps, each time their parents have landed."""
 _CROWD_PATIENCE: Final = 20
+"""Of more old rows than a call takes: children come in lumps, each time their parents have landed."""
 _MOST_CROWD_PATIENCE: Final = 400
 _MOST_AWAITED_PATIENCE: Final = 240
 _MOST_STAYS: Final = 5
@@ -74,13 +73,14 @@ class Departure:
         if any(lane.flying for lane in lanes) or now - self._since < self._idle_seconds:
             return False
         old = is_old(max(lane.youngest for lane in lanes))
-        burst, crowd = queued >= COMPANY, old and queued >= _CROWD
+        many = queued >= COMPANY
+        crowd = old and many
         if crowd:
             silence, patience = _CROWD_PATIENCE, _MOST_AWAITED_PATIENCE if self._awaited else _MOST_CROWD_PATIENCE
         elif old:
             silence, patience = _OLD_PATIENCE, _PATIENCE * _OLD_PATIENCE
         else:
-            silence, patience = (_BURST_SILENCE, _BURST_PATIENCE) if burst else (1, _PATIENCE)
+            silence, patience = (_BURST_SILENCE, _BURST_PATIENCE) if many else (1, _PATIENCE)
         if now - self._since < silence * self._idle_seconds:
             return False
         joined = queued - self._looked_at
