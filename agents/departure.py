@@ -16,7 +16,7 @@ COMPANY: Final = 200
 """So many new rows within the idle time, a collections call's worth, and more are coming: a Bulk job is worth the wait."""
 
 _PATIENCE: Final = 10
-_BURST_SILENCE: Final = 6
+_BURST_SILENCE: Final = 10
 _BURST_PATIENCE: Final = 60
 _OLD_PATIENCE: Final = 6
 _OLD_SECONDS: Final = 600.0
@@ -54,7 +54,7 @@ class Departure:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
         While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
-        many at once; then it takes six idle times without another), and as long as it takes when they come fast. Nobody watches for rows that were changed
+        many at once; then it takes ten idle times without another), and as long as it takes when they come fast. Nobody watches for rows that were changed
         long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another, and for 400 at most, 240 where others wait for
         them to land.
 

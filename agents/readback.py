@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 from connectors.salesforce.collections import MOST_IDS
 
 FEW: Final = 200
-"""Of one object; so many are worth waiting for more."""
+"""Of one Salesforce object; so many are worth waiting for more."""
 
 SILENCE_SECONDS: Final = 1.0
 LONG_SILENCE_SECONDS: Final = 15.0
@@ -30,10 +30,10 @@ L = TypeVar("L", bound=Landing)
 
 
 def ripe(waiting: Mapping[str, Sequence[L]], *, silence: float, now: float, full: bool = False) -> Iterator[L]:
-    """What is read now of the landings that wait, by object and in the order they came.
+    """What is read now of the landings that wait, by Salesforce object and in the order they came.
 
     Arguments:
-        waiting: by object; an object's are read by calls of their own.
+        waiting: by Salesforce object; an object's are read by calls of their own.
         silence: seconds since a landing of any object has come.
         now: the time, in seconds.
         full: whether none can come before some are read: then those of the objects that have waited for longer.

@@ -189,7 +189,7 @@ class Verify:
         new: dict[str, list[Check]] = defaultdict(list)
         for check in self._again.values():
             if not check.put_off:
-                new[check.landing.object].append(check)
+                new[check.landing.sobject].append(check)
             elif check.due <= now:
                 due.append(check)
         crowded = self._crowded()
@@ -256,32 +256,34 @@ class Verify:
                 await self._verify_some(half)
 
     async def _verify(self, checks: list[Check]) -> None:
-        by_object: dict[str, list[Check]] = defaultdict(list)
+        by_sobject: dict[str, list[Check]] = defaultdict(list)
         for check in checks:
-            by_object[check.landing.object].append(check)
-        for object_, members in by_object.items():
+            by_sobject[check.landing.sobject].append(check)
+        for sobject, members in by_sobject.items():
             for start in range(0, len(members), MOST_IDS):
-                await self._compare(object_, members[start : start + MOST_IDS])
+                await self._compare(sobject, members[start : start + MOST_IDS])
 
-    async def _compare(self, object_: str, checks: list[Check]) -> None:
-        comparison = self._comparisons.get(object_) or self._owners[object_]
+    async def _compare(self, sobject: str, checks: list[Check]) -> None:
+        """Compares rows of one Salesforce object: one call reads them, whatever the objects are that their records are of."""
         waits = checks[0]
         landings = [check.landing for check in checks]
         places = [landing.place for landing in landings]
         places += [part.place for landing in landings for part in landing.parts]
         records = await self._source.read(places)
-        ids = [landing.row_id for landing in landings]
-        sobject = landings[0].sobject
-        rows = await insist(
-            waits, "verification is", partial(self._collections.retrieve, sobject, ids, list(comparison.columns))
-        )
-        self._remember(comparison.columns[0], sobject, ids, rows)
-        for lookup in self._lookups.get(object_, ()):
-            await self._learn(
-                waits, lookup, {row[lookup.column] for row in rows if row is not None and row.get(lookup.column)}
-            )
-        await self._learn_files(waits, comparison, rows)
-        for check, row in zip(checks, rows, strict=True):
+        ids = list(dict.fromkeys(landing.row_id for landing in landings))  # a user may stand for several
+        comparisons = {landing.object: self._comparison(landing.object) for landing in landings}
+        asked = list(dict.fromkeys(column for one in comparisons.values() for column in one.columns))
+        ask = partial(self._collections.retrieve, sobject, ids, asked)
+        rows = dict(zip(ids, await insist(waits, "verification is", ask), strict=True))
+        for object_, comparison in comparisons.items():
+            theirs = {one.row_id: rows[one.row_id] for one in landings if one.object == object_}
+            self._remember(comparison.columns[0], sobject, theirs)
+            there = [row for row in theirs.values() if row is not None]
+            for lookup in self._lookups.get(object_, ()):
+                await self._learn(waits, lookup, {row[lookup.column] for row in there if row.get(lookup.column)})
+            await self._learn_files(waits, comparison, there)
+        for check in checks:
+            row = rows[check.landing.row_id]
             if check.overtaken:  # while it was read; what is newer is checked by itself
                 check.settle()
                 continue
@@ -294,11 +296,14 @@ class Verify:
             if columns and check.tries < len(_AGAIN_SECONDS):
                 self._put_off(check)
                 continue
-            if row is None and object_ in self._comparisons:
+            if row is None and check.landing.object in self._comparisons:
                 await self._outputs.ready(check_of(check.landing.row()))
             if change is not None:
-                await self._note(check.landing, comparison.count, columns)
+                await self._note(check.landing, comparisons[check.landing.object].count, columns)
             check.settle()
+
+    def _comparison(self, object_: str) -> Comparison | OwnerComparison:
+        return self._comparisons.get(object_) or self._owners[object_]
 
     def _differing(
         self,
@@ -353,14 +358,10 @@ class Verify:
         if landing.sobject in self._referred_to and landing.row_id and len(self._references) < _CACHE:
             self._references[landing.row_id] = landing.reference
 
-    def _remember(
-        self, column: str, sobject: str, ids: Sequence[str], rows: Sequence[Mapping[str, Any] | None]
-    ) -> None:
+    def _remember(self, column: str, sobject: str, rows: Mapping[str, Mapping[str, Any] | None]) -> None:
         """A row that was just read tells its own reference, which rows that refer to it need: nobody has to ask for it again."""
         if sobject in self._referred_to:
-            found = {
-                one: row[column] for one, row in zip(ids, rows, strict=True) if row is not None and row.get(column)
-            }
+            found = {one: row[column] for one, row in rows.items() if row is not None and row.get(column)}
             if len(self._references) + len(found) > _CACHE:
                 self._references.clear()
             self._references |= found
@@ -378,11 +379,11 @@ class Verify:
                     self._references[one] = row[lookup.external_id]
 
     async def _learn_files(
-        self, waits: Check, comparison: Comparison | OwnerComparison, rows: Sequence[Mapping[str, Any] | None]
+        self, waits: Check, comparison: Comparison | OwnerComparison, rows: Sequence[Mapping[str, Any]]
     ) -> None:
         """Asks the org which of our references the files carry whose addresses stand in texts."""
         columns = comparison.pictured if isinstance(comparison, Comparison) else ()
-        texts = (str(row.get(column) or "") for row in rows if row is not None for column in columns)
+        texts = (str(row.get(column) or "") for row in rows for column in columns)
         ids = sorted({one for text in texts for one in ADDRESS_OF_FILE.findall(text)})
         if ids and self._files is not None:
             found = await insist(waits, "verification is", partial(self._files, ids))
