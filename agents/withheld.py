@@ -6,6 +6,7 @@ an org has is looked at when a worker starts, as with all that the map writes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, cast
 
 from agents.outputs import CHECK, Outputs
@@ -26,11 +27,13 @@ class Withheld:
     Arguments:
         outputs: where operations go.
         code: why, for the audit; says what to switch on.
+        pictures: objects whose files stand in texts: those go on without a file that is held, as without one that a loader holds.
     """
 
-    def __init__(self, outputs: Outputs, code: str) -> None:
+    def __init__(self, outputs: Outputs, code: str, pictures: Collection[str] = ()) -> None:
         self._outputs = outputs
         self._code = code
+        self._pictures = frozenset(pictures)
 
     async def handle(self, chunk: Chunk) -> None:
         """Holds what should be written; what should go, or is left out by a rule, is not there."""
@@ -48,6 +51,9 @@ class Withheld:
         match row["op"]:
             case "upsert":
                 await self._outputs.audit("hold", row, "held", code=self._code)
+                if row["object"] in self._pictures:
+                    own, version = row["reference"], row["version"]
+                    await self._outputs.fate("rejected", own, version=version, code=self._code)
             case "skip":
                 because = str(row["columns"].get("because") or "")
                 await self._outputs.audit("skip", row, "skipped", code=SKIPPED, detail=because)

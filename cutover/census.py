@@ -36,6 +36,7 @@ RESOURCES: Mapping[str, str] = {
     "note": "notes",
     "communication": "communications",
     "document": "documents",
+    "attachment": "documents",
 }
 """What the source's API calls each object's records."""
 

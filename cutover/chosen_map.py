@@ -59,4 +59,5 @@ def chosen_catalogue(settings: Settings) -> Catalogue:
     return replace(
         catalogue,
         chosen={name: rule.target for name, rule in document.objects.items() if rule.target != targets[name]},
+        without=frozenset(catalogue.also) - document.objects.keys(),
     )

@@ -29,7 +29,7 @@ from cutover.settings import Settings
 from cutover.source import open_source
 from cutover.supervise import Supervisor, command
 from cutover.target import open_target
-from mapping.check import SETTING_OFF, check_map
+from mapping.check import check_map, withheld
 from mapping.rules import MapDocument
 from topics.catalogue import STAGES
 from topics.codec import Codec
@@ -145,8 +145,9 @@ async def check_target(target: Salesforce, document: MapDocument) -> dict[str, d
     """
     describes = await described(target, document)
     found = check_map(document, describes)
+    told = {HIDDEN, *withheld(document, describes).values()}
     for one in found:
-        if one.severity == "warning" and one.code in {HIDDEN, SETTING_OFF}:
+        if one.severity == "warning" and one.code in told:
             log.warning("%s.%s: %s (%s)", one.object, one.column or "*", one.message, one.hint)
     errors = [finding for finding in found if finding.severity == "error"]
     if errors:

@@ -8,10 +8,20 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from mapping.rules import RELATION, Column, MapDocument, ObjectRule
+from mapping.rules import ATTACHMENT, RELATION, Column, MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 
-__all__ = ["SETTING_OFF", "Finding", "check_map", "insert_only_columns", "lacking_for_roles", "left_out"]
+__all__ = [
+    "ATTACHMENTS_OFF",
+    "FILES_OFF",
+    "SETTING_OFF",
+    "Finding",
+    "check_map",
+    "insert_only_columns",
+    "lacking_for_roles",
+    "left_out",
+    "withheld",
+]
 
 Describes = Mapping[str, Mapping[str, Any]]
 """Salesforce object -> the answer of `GET /sobjects/<object>/describe`; one that doesn't exist is absent."""
@@ -55,10 +65,13 @@ _TYPES: Final[Mapping[str, frozenset[str]]] = {
     "ongoing": frozenset({"boolean"}),
 }
 _ID_LENGTH: Final = 18
-_NO_LOOKUP: Final = frozenset({"ContentVersion"})
+_NO_LOOKUP: Final = frozenset({"ContentVersion", ATTACHMENT})
 """Objects that no custom lookup can lead to (Setup offers none): a text of an id's length keeps their ids."""
 SETTING_OFF: Final = "CONTACTS_TO_MULTIPLE_ACCOUNTS_OFF"
 """The org doesn't let contacts have several accounts: then there is no object for their relations."""
+ATTACHMENTS_OFF: Final = "ATTACHMENTS_OFF"
+FILES_OFF: Final = "FILES_OFF"
+"""The org doesn't let us see and make Attachments, or Files."""
 _FILLED_BY_SALESFORCE: Final = frozenset({"OwnerId", "RecordTypeId", "CurrencyIsoCode"})
 
 
@@ -124,19 +137,35 @@ def insert_only_columns(document: MapDocument, describes: Describes) -> dict[str
     return answer
 
 
+def withheld(document: MapDocument, describes: Describes) -> dict[str, str]:
+    """Salesforce objects that this org does not offer us, and does not have to: rows of theirs are held by name, and all others go on.
+
+    Args:
+        document: A loaded map.
+        describes: The org's describes of the map's targets.
+
+    Returns:
+        Salesforce object -> the code by which its rows are held. Of other objects that are missing `check_map` tells an error.
+    """
+    found: dict[str, str] = {}
+    for rule in document.rows.values():
+        describe = describes.get(rule.target)
+        if rule.relates and describe is None:
+            found[rule.target] = SETTING_OFF
+        elif rule.has_content and (describe is None or not describe.get("createable", True)):
+            found[rule.target] = ATTACHMENTS_OFF if rule.attaches else FILES_OFF
+    return found
+
+
 def _fields(describe: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {str(field["name"]).casefold(): field for field in describe.get("fields", ())}
 
 
 def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Describes) -> Iterator[Finding]:
     describe = describes.get(rule.target)
-    if describe is None and rule.relates:
-        hint = (
-            'let "Allow users to relate a contact to multiple accounts" be on (Setup, Account Settings) and give the integration user access to '
-            f"{RELATION}; then start the workers again, and `carryover replay --held {SETTING_OFF}` brings what was held"
-        )
-        message = f"the org has no {RELATION} that we see: every record is held as {SETTING_OFF}"
-        yield Finding("warning", name, "", SETTING_OFF, message, hint)
+    code = withheld(document, describes).get(rule.target)
+    if code is not None:
+        yield _withheld(name, rule, code, describe)
         return
     if describe is None:
         hint = "create it in the org, give the integration user access to it, or correct `target` in the map"
@@ -173,6 +202,22 @@ def _object(document: MapDocument, name: str, rule: ObjectRule, describes: Descr
     yield from _unused(name, rule)
 
 
+_TO_DO: Final = {
+    SETTING_OFF: 'let "Allow users to relate a contact to multiple accounts" be on (Setup, Account Settings) and give the integration user access to '
+    + RELATION,
+    ATTACHMENTS_OFF: "let the integration user read, create, edit and delete Attachments (in Salesforce that follows from Edit on what they hang on), or take "
+    "the object out of the map: all documents are Files then",
+    FILES_OFF: "give the integration user Salesforce CRM Content (a box at the user), and Files",
+}
+"""What lets us have an object that an org needn't offer."""
+
+
+def _withheld(name: str, rule: ObjectRule, code: str, describe: Mapping[str, Any] | None) -> Finding:
+    hint = f"{_TO_DO[code]}; then start the workers again, and `carryover replay --held {code}` brings what was held"
+    lacks = f"has no {rule.target} that we see" if describe is None else f"lets us make no {rule.target}"
+    return Finding("warning", name, "", code, f"the org {lacks}: every record is held as {code}", hint)
+
+
 def _left_out(name: str, column: str) -> Finding:
     hint = (
         'nothing, if the columns with the original times are enough; else switch "Set Audit Fields upon Record Creation" on (Setup, User Interface) '
@@ -195,7 +240,7 @@ def _among(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[str, Any]])
 
 def _object_rights(name: str, rule: ObjectRule, describe: Mapping[str, Any]) -> Iterator[Finding]:
     needed = ["createable", "updateable"]
-    if rule.on_delete == "delete" and not rule.has_content:  # a file is deleted as a whole, by its ContentDocument
+    if rule.on_delete == "delete" and not rule.is_file:  # a file is deleted as a whole, by its ContentDocument
         needed.append("deletable")
     for right in needed:
         if not describe.get(right, True):
@@ -215,6 +260,10 @@ def _external_id(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[str, 
     field = fields.get(column.casefold())
     if field is None:
         yield _missing(name, rule, column, fields)
+        return
+    if rule.attaches:  # no column of it can be either: rows are told apart by it, not asked for
+        yield from _type(name, column, "text", field)
+        yield from _rights(name, column, field)
         return
     for flag, code in (("externalId", "NOT_EXTERNAL_ID"), ("unique", "NOT_UNIQUE")):
         if not field.get(flag):
@@ -347,7 +396,7 @@ def _required_by_org(name: str, rule: ObjectRule, fields: Mapping[str, Mapping[s
     mapped = {column.casefold() for column in rule.columns} | {rule.external_id.casefold()}
     for key, field in fields.items():
         must = field.get("createable") and not field.get("nillable", True) and not field.get("defaultedOnCreate")
-        if not must or field.get("type") == "boolean" or field["name"] in _FILLED_BY_SALESFORCE:
+        if not must or field.get("type") in {"boolean", "base64"} or field["name"] in _FILLED_BY_SALESFORCE:
             continue
         column = str(field["name"])
         if key not in mapped:

@@ -45,7 +45,7 @@ def images(
         other = objects.get(name)
         if name not in declared:
             yield place, f"reference to unknown object `{name}`", near(name, declared)
-        elif other is not None and not other.has_content:
+        elif other is not None and not other.is_file:
             yield place, f"`{name}` is no file", f"name objects with `target: {FILE}`"
 
 

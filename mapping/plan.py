@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from mapping.attachments import sharing_of
 from mapping.image_slots import slots
 from mapping.ongoing import compile_ongoing
 from mapping.rules import Column, MapDocument, SameAs, Skip
@@ -142,6 +143,7 @@ class Plan:
         self.records_of = rule.records_of or object_name
         self._counted_by = "" if rule.part_of is None else rule.part_of.from_
         self._skips = [_compile_skip(skip) for skip in rule.skip]
+        self._sharing = sharing_of(document, object_name)
         self._prefix = f"{object_name}:"
         zone = document.zone
         self._steps = []
@@ -199,7 +201,7 @@ class Plan:
         for applies, because in self._skips:
             if applies(fields):
                 return because
-        return None
+        return None if self._sharing is None else self._sharing.skips(fields)
 
     def target(self, fields: Mapping[str, str | None]) -> str:
         """The reference of the record that a part counts in.

@@ -7,6 +7,7 @@ Called while a map is loaded, with whatever parts of it could be read.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from mapping.attachment_checks import attachment
 from mapping.image_checks import images, taken_from
 from mapping.map_errors import Mistake
 from mapping.near import near
@@ -66,6 +67,8 @@ def _object(
         yield from special_object(name, rule, objects, declared)
     else:
         yield from _row(path, rule)
+        if rule.attaches:
+            yield from attachment(path, rule, objects)
     for number, skip in enumerate(rule.skip, 1):
         yield from _skip((*path, "skip"), rule, skip, number)
     if rule.on_delete == "flag" and rule.deleted_column is None:
@@ -111,9 +114,10 @@ def _content(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
     if not rule.has_content:
         if rule.max_bytes is not None:
             yield (*path, "max_bytes"), f"rows of {rule.target} have no content", f"remove it, or use `target: {FILE}`"
-        if rule.target == "Attachment":
-            hint = f"use `target: {FILE}`; Salesforce keeps Attachments for what is there already"
-            yield (*path, "target"), "documents are not loaded as Attachments", hint
+        return
+    if rule.attaches and rule.resource != "documents":
+        yield (*path, "target"), f"`{rule.resource}` are no Attachments", "use `resource: documents`"
+    if rule.attaches:
         return
     if rule.resource not in {"documents", "note-images"}:
         yield (*path, "target"), f"`{rule.resource}` have no content", "use `resource: documents`"

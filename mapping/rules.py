@@ -14,7 +14,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 
 __all__ = [
+    "ATTACHED_TO",
+    "ATTACHMENT",
     "FILE",
+    "MOST_ATTACHED",
     "MOST_BYTES",
     "OPTIONS",
     "PATH",
@@ -39,11 +42,18 @@ Scalar = StrictStr | StrictBool | StrictInt | None
 """What a value map may give: text, yes/no, a whole number, or nothing."""
 
 FILE: Final = "ContentVersion"
-"""The Salesforce object whose rows have a content."""
+"""The Salesforce object whose rows are files: each has a content."""
 PATH: Final = "PathOnClient"
 """Its column with the name of the file, from which Salesforce takes the type."""
 PLACE: Final = "FirstPublishLocationId"
 """Its column with the row that the file is shown at; links carry it once the file is there."""
+
+ATTACHMENT: Final = "Attachment"
+"""The other Salesforce object whose rows have a content. It has no custom fields (Object Reference, Attachment)."""
+ATTACHED_TO: Final = "ParentId"
+"""Its column with the row that it hangs on; only a new row may set it."""
+MOST_ATTACHED: Final = 25 * 1024**2
+"""Largest content of an Attachment, as Salesforce's own pages take it."""
 
 RELATION: Final = "AccountContactRelation"
 """The Salesforce object that relates a contact to further accounts. The relation to the account in the contact's own row Salesforce makes, moves and removes
@@ -264,7 +274,8 @@ class ObjectRule(_Rule):
             has edited it or something hangs on it that would go along: then it is flagged, or without a `deleted_column` kept.
         deleted_column: A datetime column; empty again when the record comes back.
         columns: Salesforce column -> its rule. Neither `external_id` nor `deleted_column` is in it.
-        max_bytes: Largest content, in bytes; only for `ContentVersion`.
+        max_bytes: Largest content, in bytes; only for `ContentVersion`, and for `Attachment`, where it says which documents are kept so
+            (`mapping.attachments`).
         match: Columns which, all equal and none empty, say that a row without our external id is the same thing; None: such
             rows are left alone.
         among: Columns and the value that a row must have in each to be matched at all, e.g. `{Insurance_Carrier__c: true}`: what tells carriers from practices
@@ -299,7 +310,17 @@ class ObjectRule(_Rule):
     @property
     def has_content(self) -> bool:
         """Whether a content goes along with each row."""
+        return self.target in {FILE, ATTACHMENT}
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its rows are files."""
         return self.target == FILE
+
+    @property
+    def attaches(self) -> bool:
+        """Whether its rows are Attachments."""
+        return self.target == ATTACHMENT
 
     @property
     def relates(self) -> bool:
@@ -409,6 +430,11 @@ class MapDocument(_Rule):
             if rule.taken_from is not None and rule.taken_from.object == name and other in self.pictures:
                 return other, rule
         return None
+
+    @property
+    def attached(self) -> dict[str, str]:
+        """Objects of files -> the object that takes the same records and keeps some of them as Attachments."""
+        return {rule.records_of: name for name, rule in self.objects.items() if rule.attaches and rule.records_of}
 
     @property
     def pictures(self) -> frozenset[str]:

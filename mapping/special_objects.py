@@ -65,12 +65,9 @@ def records_of(
     other = objects.get(given)
     if given not in declared:
         yield place, f"reference to unknown object `{given}`", near(given, declared)
-    elif rule.part_of is None:
-        yield (
-            place,
-            "`records_of` needs `part_of`",
-            "only records that count in another row are read from another object",
-        )
+    elif rule.part_of is None and not rule.attaches:
+        hint = "only records that count in another row, or become Attachments, are read from another object"
+        yield place, "`records_of` needs `part_of`", hint
     elif other is not None and other.records_of is not None:
         yield place, f"`{given}` has no records of its own", f"say `records_of: {other.records_of}`"
     elif other is not None and other.resource != rule.resource:

@@ -34,6 +34,7 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "note_image": "ContentVersion",
         "communication": "Task",
         "document": "ContentVersion",
+        "attachment": "Attachment",
     }
 )
 """Objects of the source, parents first, and the Salesforce object each one becomes, or (payments, coverages) counts in."""
@@ -43,8 +44,12 @@ INSTEAD: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Salesforce objects that a map may choose for an object instead of the usual one; each has topics already."""
 
-ALSO: Mapping[str, str] = MappingProxyType({"coverage": "insurance_policy"})
-"""Objects that take the records of another one, which are read once and have one topic: a policy is a row, and counts in its patient's."""
+ALSO: Mapping[str, str] = MappingProxyType({"coverage": "insurance_policy", "attachment": "document"})
+"""Objects that take the records of another one, which are read once and have one topic: a policy is a row, and counts in its patient's; a document becomes one
+of two rows."""
+
+UNUSUAL: frozenset[str] = frozenset({"attachment"})
+"""Those of them that only some maps have: the usual one does not."""
 
 TAKEN_FROM: Mapping[str, str] = MappingProxyType({"note_image": "note"})
 """Objects whose records stand in those of another one, out of which the extract takes them: the source has no list of them, and an id is the other record's and
@@ -132,6 +137,7 @@ class Catalogue:
         targets: Source objects and the Salesforce object each becomes.
         also: Those of them that take the records of another one, and which.
         chosen: Objects that the map turns into another Salesforce object than `targets` says, one of `INSTEAD`. The topics are the same.
+        without: Objects of ``also`` that the map does not have: no change is on its way to a row of theirs. The topics are the same.
     """
 
     prefix: str = ""
@@ -141,6 +147,7 @@ class Catalogue:
     targets: Mapping[str, str] = field(default_factory=lambda: TARGETS)
     also: Mapping[str, str] = field(default_factory=lambda: ALSO)
     chosen: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = UNUSUAL
 
     def target(self, object_: str) -> str:
         """The Salesforce object that an object becomes under this cutover's map.
@@ -163,7 +170,8 @@ class Catalogue:
         """Topics of changes -> the objects that follow from them, in the order of the objects."""
         found: dict[str, tuple[str, ...]] = {}
         for name in self.targets:
-            found[self.vp(name)] = (*found.get(self.vp(name), ()), name)
+            if name not in self.without:
+                found[self.vp(name)] = (*found.get(self.vp(name), ()), name)
         return found
 
     def sf(self, sobject: str) -> str:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+import httpx
 import orjson
 
 from connectors.errors import BadAnswer, LengthDiffers
@@ -79,6 +80,40 @@ class Files:
             ConnectorError: The call failed. After an `Unreachable` that may have arrived the row may be there. An expired session is an error here, as
                 the blocks can't be had twice; the next call has a fresh one.
         """
+        path, what = f"/sobjects/{soql.name(sobject)}", f"upload of a {sobject}"
+        answer = await self._multipart("POST", path, what, sobject, record, blocks, size)
+        return _made(json_of(answer, _SERVICE))
+
+    async def replace(
+        self, sobject: str, row_id: str, record: Mapping[str, Any], blocks: AsyncIterator[bytes], size: int | None
+    ) -> None:
+        """Give a row that is there another content, and other columns. As for `upload` otherwise; made twice it comes to the same.
+
+        Args:
+            sobject: `Attachment`; the content of a `ContentVersion` can't be replaced.
+            row_id: Its Salesforce id.
+            record: The other columns.
+            blocks: The content.
+            size: Bytes that it will have.
+
+        Raises:
+            LengthDiffers: The blocks are not ``size`` bytes together; nothing was changed.
+            NotFound: There is no such row.
+            ConnectorError: See `upload`.
+        """
+        path, what = f"/sobjects/{soql.name(sobject)}/{row_id}", f"replacement of a {sobject}"
+        await self._multipart("PATCH", path, what, sobject, record, blocks, size)
+
+    async def _multipart(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        sobject: str,
+        record: Mapping[str, Any],
+        blocks: AsyncIterator[bytes],
+        size: int | None,
+    ) -> httpx.Response:
         boundary = secrets.token_hex(16)
         head = _part(boundary, "entity_content", "application/json") + orjson.dumps(dict(record)) + b"\r\n"
         # The name is not the document's: it would be a header.
@@ -87,14 +122,8 @@ class Files:
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         if size is not None:
             headers["Content-Length"] = str(len(head) + size + len(tail))
-        answer = await self._salesforce.request(
-            "POST",
-            f"/sobjects/{soql.name(sobject)}",
-            what=f"upload of a {sobject}",
-            content=_body(head, blocks, tail, size),
-            headers=headers,
-        )
-        return _made(json_of(answer, _SERVICE))
+        content = _body(head, blocks, tail, size)
+        return await self._salesforce.request(method, path, what=what, content=content, headers=headers)
 
     async def attach(self, sobject: str, record: Mapping[str, Any], content: bytes) -> str:
         """Make a row with a small content in one JSON text. As for `upload` otherwise.

@@ -22,7 +22,11 @@ AUDITED = frozenset(  # unverified: which objects accept audit fields
         *("OpportunityContactRole", "ContentVersion", "Product2"),
     }
 )
-BY_SETTING = {"AccountContactRelation": "contacts_to_multiple_accounts"}
+BY_SETTING = {
+    "AccountContactRelation": "contacts_to_multiple_accounts",
+    "Attachment": "attachments",
+    **dict.fromkeys(("ContentVersion", "ContentDocument", "ContentDocumentLink"), "files"),
+}
 ASSIGNED = """
 SELECT {columns} FROM "{table}" s JOIN PermissionSetAssignment a ON a.PermissionSetId = s.{key}
 WHERE a.AssigneeId = ? AND a.IsDeleted = 0 AND s.IsDeleted = 0

@@ -46,7 +46,7 @@ def field(each: Field) -> dict[str, Any]:
     """One field of a describe."""
     textual = each.type in TEXTUAL
     numeric = each.type in NUMERIC
-    long_text = (each.type == "textarea" and each.length > 255) or each.type in {"base64", "encryptedstring"}
+    long_text = each.long
     length = each.length if textual or each.type in {"id", "reference"} else 0
     compound, many = each.type in COMPOUND, each.type == "multipicklist"
     plain = not long_text and not compound

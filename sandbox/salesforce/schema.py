@@ -13,6 +13,7 @@ TEXTUAL = frozenset(
     {"string", "textarea", "phone", "url", "email", "picklist", "multipicklist", "combobox", "encryptedstring"}
 )
 NUMERIC = frozenset({"double", "currency", "percent", "int"})
+SHORT_AREA = 255  # characters of a text area that can be filtered by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,11 @@ class Field:
     def stored(self) -> bool:
         """Whether the field has a column of its own that a write can fill."""
         return not self.parts and self.formula is None
+
+    @property
+    def long(self) -> bool:
+        """Whether it is too long to be filtered or sorted by."""
+        return (self.type == "textarea" and self.length > SHORT_AREA) or self.type in {"base64", "encryptedstring"}
 
     @property
     def master(self) -> bool:

@@ -77,12 +77,15 @@ async def _exists(request: web.Request, sobject: SObject, identity: str) -> bool
     return bool(await shared.org.database.read(shared.writes.fetch, sobject, [identity], ["Id"], live=False))
 
 
-async def _create(request: web.Request) -> web.Response:
+async def _given(request: web.Request) -> dict[str, Any]:
+    """The record of a request, with its content when it is multipart."""
     if request.content_type.startswith("multipart/"):
-        record = await contents.received(request, _sobject(request).name)
-    else:
-        record = await given(request)
-    outcome = await _write(request, "insert", record)
+        return await contents.received(request, _sobject(request).name)
+    return await given(request)
+
+
+async def _create(request: web.Request) -> web.Response:
+    outcome = await _write(request, "insert", await _given(request))
     made = answer(request, {"id": outcome.id, "success": True, "errors": []}, 201)
     made.headers["Location"] = f"{base(request)}/sobjects/{request.match_info['sobject']}/{outcome.id}"
     return made
@@ -145,7 +148,7 @@ async def _check(request: web.Request) -> None:
 
 async def _update(request: web.Request) -> web.Response:
     await _check(request)
-    await _write(request, "update", {**await given(request), "Id": request.match_info["id"]})
+    await _write(request, "update", {**await _given(request), "Id": request.match_info["id"]})
     return web.Response(status=204)
 
 

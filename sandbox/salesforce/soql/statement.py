@@ -268,6 +268,9 @@ class _Translation:
 
     def _comparison(self, comparison: Comparison) -> str:
         sql, known = self._operand(comparison.left)
+        if known.long:
+            text = f"field '{known.name}' can not be filtered in a query call"
+            raise ApiError(400, "INVALID_FIELD", _pointed(self._soql, comparison.left.at, text))
         operator = comparison.operator
         if comparison.query is not None:
             return self._joined(sql, comparison.query, negated=operator == "not in")
