@@ -89,7 +89,7 @@ class Adoption:
         Returns:
             The items that stay undecided.
         """
-        present = await self._sending.present([item.reference for item in items], touch) if items else {}
+        present = await self._sending.present(items, touch) if items else {}
         held: list[Held] = []
         unknown: dict[str, list[Item]] = defaultdict(list)
         for item in items:

@@ -14,14 +14,16 @@ from typing import Any, Final, Protocol, cast
 
 from agents.adoption import Adoption, MatchRule
 from agents.allowance import Allowance
+from agents.attachments import AttachmentSending
 from agents.contact_roles import ROLE, ContactRoles
 from agents.contact_step import ContactStep
+from agents.content_sending import BATCH_ROWS as FILE_ROWS
+from agents.content_sending import ContentsLoad
 from agents.contents import Contents, Documents, NoteImages
 from agents.extract import Extraction, Source
 from agents.file_places import FilePlaces, FileRows, homes_of, references_of
 from agents.file_removal import FileRemoval
-from agents.files import BATCH_ROWS as FILE_ROWS
-from agents.files import FileSending, FilesLoad
+from agents.files import FileSending
 from agents.gate import Gate
 from agents.item import Items
 from agents.journal import Journal
@@ -43,11 +45,11 @@ from agents.withheld import Withheld
 from connectors.errors import NotFound
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
-from mapping.check import SETTING_OFF, insert_only_columns, left_out
+from mapping.check import insert_only_columns, left_out, withheld
 from mapping.comparators import compile_comparison
 from mapping.owner_comparison import OwnerComparison
 from mapping.plan import compile_plan
-from mapping.rules import FILE, MOST_BYTES, RELATION, MapDocument, ObjectRule
+from mapping.rules import ATTACHED_TO, ATTACHMENT, FILE, MOST_BYTES, RELATION, MapDocument, ObjectRule
 from mapping.source_fields import SOURCE_FIELDS
 from state.table import StateTable
 from topics.catalogue import OWNER, Catalogue
@@ -217,7 +219,9 @@ def _source(document: MapDocument, name: str, others: Sequence[str]) -> Source:
     needed = frozenset(field for column in columns for field in column.source_fields)
     also = {one: document.objects[one].target for one in others}
     rule = rules[0]
-    awaited = document.awaited.get(name)
+    # Of others with their name: what was published before anybody waited for those was told to nobody.
+    waits = [f"{one} {how}" for one in others if (how := document.awaited.get(one)) is not None]
+    awaited = ", ".join([*([document.awaited[name]] if name in document.awaited else []), *waits]) or None
     fields, taken = SOURCE_FIELDS[rule.resource], taken_of(document, name)
     return Source(rule.resource, fields, rule.target, needed, awaited, also, taken)
 
@@ -260,9 +264,10 @@ def deliver(
         again_seconds=setup.owners_again_seconds,
     )
     loads: dict[str, Load | Withheld] = {}
+    off = withheld(document, describes)
     for sobject in _written(setup):
-        if sobject not in describes:
-            loads[sobject] = Withheld(parts.outputs, SETTING_OFF)
+        if sobject in off:
+            loads[sobject] = Withheld(parts.outputs, off[sobject], document.pictures)
             continue
         objects = {name: rule for name, rule in document.rows.items() if rule.target == sobject}
         external_ids = {rule.external_id for rule in objects.values()}
@@ -273,16 +278,20 @@ def deliver(
         once = sorted({c for name in objects for c in create_only[name]})
         sending = Sending(salesforce, sobject, external_id, once, journal)
         removal, kind = Removal(salesforce, sobject, describes[sobject]), Load
-        contents, relations = sobject == FILE, sobject == RELATION
+        contents, relations = sobject in {FILE, ATTACHMENT}, sobject == RELATION
         files: FileSending | None = None
         if relations:
             cleared = _cleared(objects, create_only)
             sending, kind = RelationSending(salesforce, external_id, once, journal, removal, cleared), RelationsLoad
         if contents:
+            kind = ContentsLoad
             most = {name: rule.max_bytes or MOST_BYTES for name, rule in objects.items()}
             contents_of = {name: _contents(setup, name, cast("VisualPractice", source)) for name in objects}
-            files = sending = FileSending(salesforce, external_id, once, journal, contents_of, most, places)
-            removal, kind = FileRemoval(salesforce, sobject, describes[sobject]), FilesLoad
+            if sobject == FILE:
+                files = sending = FileSending(salesforce, external_id, once, journal, contents_of, most, places)
+                removal = FileRemoval(salesforce, sobject, describes[sobject])
+            else:
+                sending = AttachmentSending(salesforce, external_id, once, journal, contents_of, most, removal)
         loads[sobject] = kind(
             parts.outputs,
             parts.table(names.state(f"rows.{sobject}"), names.sf(sobject)),
@@ -353,7 +362,10 @@ def _cleared(objects: Mapping[str, ObjectRule], create_only: Mapping[str, Collec
 def _items(objects: Mapping[str, ObjectRule], without: Mapping[str, Collection[str]]) -> Items:
     columns = [pair for rule in objects.values() for pair in rule.columns.items()]
     stamps = {name for name, column in columns if column.where_allowed and column.as_ == "datetime"}
-    return Items([name for name, column in columns if column.parent], without, stamps)
+    parents = [name for name, column in columns if column.parent]
+    if any(rule.attaches for rule in objects.values()):
+        parents = [ATTACHED_TO]  # of these rows they say where to look for one
+    return Items(parents, without, stamps)
 
 
 def _contact_step(

@@ -193,7 +193,8 @@ class Extraction:
             version = Version(found.server_time, closed=False, deleted=True).encode()
             await self._send(object_, vp_id, self._change("delete", version, request["run"], "lookup"))
         else:
-            await self.outputs.fate("absent", f"{object_}:{vp_id}")
+            for name in (object_, *self.sources[object_].also):
+                await self.outputs.fate("absent", f"{name}:{vp_id}")
 
     async def _look_up_taken(self, assignment: Assignment, taken: Taken, request: Extract) -> None:
         """Reads one of the records that stand in others: its own change only, the other record's has its walk."""

@@ -8,60 +8,22 @@ Not prevented: a person who uploads a version of theirs in the moment between ou
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from agents import papers
-from agents.contents import Content, Contents, Found
+from agents.content_sending import DELETED, ContentSending, watched
+from agents.contents import Contents, Found
 from agents.file_places import FilePlaces
 from agents.item import Item
 from agents.journal import Journal
-from agents.lane import Operation, Recalled
-from agents.load import Load
-from agents.rowstate import RowState
-from agents.sending import Result, Sending
-from connectors.errors import (
-    ConnectorError,
-    LengthDiffers,
-    NotFound,
-    QuotaExhausted,
-    RequestRefused,
-    StorageExhausted,
-)
+from agents.sending import Result
+from connectors.errors import RequestRefused
 from connectors.salesforce import soql
-from connectors.salesforce.files import VERSION, Files
-from connectors.salesforce.row_errors import DUPLICATE, RowError
+from connectors.salesforce.files import VERSION
 from connectors.salesforce.session import Salesforce
 from mapping.rules import PATH, PLACE
-from topics import reference
 from topics.messages import Value
 from transport import failpoint
-
-log = logging.getLogger(__name__)
-
-AT_ONCE: Final = 4
-"""Contents that a process has on their way at once; each holds one of its places for calls for as long."""
-BATCH_ROWS: Final = 8
-"""Documents in a batch: what a crash has to look at again, and what waits for the slowest of them."""
-
-_T = TypeVar("_T")
-_LOOKS: Final = 6
-"""So often a document that the source is not done with is looked at again, in about a minute altogether."""
-_TRIES: Final = 5
-_WAIT_SECONDS: Final = 10.0
-_DELETED: Final = RowError("ENTITY_IS_DELETED", (), "entity is deleted")
-_CHANGED_RIGHTS: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS"})
-
-
-class FilesLoad(Load):
-    """Loads documents: equal columns don't say that nothing is to be done, the content may be another one."""
-
-    @staticmethod
-    def _needs_no_call(item: Item, state: RowState, recalled: Recalled | None) -> bool:
-        return item.op != "upsert" and Load._needs_no_call(item, state, recalled)  # noqa: SLF001 - its own
 
 
 class Newest(NamedTuple):
@@ -84,7 +46,7 @@ class Newest(NamedTuple):
     ours: tuple[str, ...]
 
 
-class FileSending(Sending):
+class FileSending(ContentSending):
     """Sends documents.
 
     Arguments:
@@ -107,85 +69,20 @@ class FileSending(Sending):
         most: Mapping[str, int],
         places: FilePlaces,
     ) -> None:
-        super().__init__(salesforce, VERSION, external_id, create_only, journal)
-        self._contents = contents
-        self._most = most
+        super().__init__(salesforce, VERSION, external_id, create_only, journal, contents, most)
         self._file_places = places
-        self._files = Files(salesforce)
-        self._on_their_way = asyncio.Semaphore(AT_ONCE)
-        self._own = external_id
-
-    async def by_collections(
-        self, items: Sequence[tuple[Item, str | None]], operation: Operation, touch: Callable[[], None]
-    ) -> list[Result]:
-        """As `Sending.by_collections`; contents go along one by one, a few beside each other."""
-        if operation == "delete":
-            return await self._delete(items, touch)
-        plain = [one for one in items if one[0].op != "upsert"]
-        results = await super().by_collections(plain, operation, touch) if plain else []
-        whole = [one for one in items if one[0].op == "upsert"]
-        return results + await _together([self._in_turn(item, sf_id, touch) for item, sf_id in whole])
-
-    async def _in_turn(self, item: Item, sf_id: str | None, touch: Callable[[], None]) -> Result:
-        async with self._place(touch):
-            try:
-                return await self._carry(item, sf_id, touch)
-            except ConnectorError as exc:
-                return self._broken(item, exc)
-
-    @asynccontextmanager
-    async def _place(self, touch: Callable[[], None]) -> AsyncIterator[None]:
-        """Waits for its turn; the rows before it may be large ones."""
-        while True:
-            touch()
-            try:
-                async with asyncio.timeout(_WAIT_SECONDS):
-                    await self._on_their_way.acquire()
-                break
-            except TimeoutError:
-                continue
-        try:
-            yield
-        finally:
-            self._on_their_way.release()
-
-    def _broken(self, item: Item, exc: ConnectorError) -> Result:
-        """What to do when a step failed: nothing is known of an upload then, so it is looked for before anything is sent again."""
-        if isinstance(exc, StorageExhausted | QuotaExhausted):
-            return Result(item, error=RowError(exc.code, (), exc.what))
-        if isinstance(exc, LengthDiffers):  # the record may be a moment older than the content
-            if item.attempts < _TRIES:
-                return Result(item, again=True)
-            what = f"{exc.what}: open it in Visual Practice; if it is damaged there, upload it anew"
-            return Result(item, error=RowError(papers.LENGTH_DIFFERS, (), what))
-        if isinstance(exc, RequestRefused) and exc.code not in {DUPLICATE, *_CHANGED_RIGHTS}:
-            return Result(item, error=RowError(exc.code or "REFUSED", exc.fields, exc.what))
-        log.warning("a document goes again: %s", exc)
-        return Result(item, again=True)
 
     # -- one document ------------------------------------------------------------------------------------------------------------------
 
-    async def _carry(self, item: Item, sf_id: str | None, touch: Callable[[], None]) -> Result:
-        """Brings one document to what the source says of it."""
-        contents, vp_id = self._contents[item.layout.object], reference.split(item.reference)[1]
-        found = await self.insist(lambda: contents.find(vp_id), touch)
-        if found is None:
-            return Result(item, held=contents.gone)
-        paper = found.paper
-        if not paper.processed:
-            if item.attempts < _LOOKS:
-                return Result(item, again=True)
-            return Result(item, held=(papers.NOT_PROCESSED, "Visual Practice is still processing the document"))
-        refused = paper.refused(None, self._most[item.layout.object])
-        if refused is not None:
-            return Result(item, error=RowError(refused[0], (), refused[1]))
+    async def _bring(self, item: Item, sf_id: str | None, found: Found, touch: Callable[[], None]) -> Result:
+        """As `ContentSending._bring`: a new document, a new version of one, or only the other columns."""
         if sf_id is None and item.attempts:
-            sf_id = (await self.present([item.reference], touch)).get(item.reference)
+            sf_id = (await self.present([item], touch)).get(item.reference)
         newest = None
         if sf_id is not None:
             newest = await self._newest(item.reference, sf_id, touch)
             if newest is None:
-                return Result(item, error=_DELETED)
+                return Result(item, error=DELETED)
             if newest.path == item.columns.get(PATH):
                 async with self._opened(item, found) as content:
                     if isinstance(content, Result):
@@ -194,25 +91,7 @@ class FileSending(Sending):
                         touch()
                 if (content.received, content.md5) == (newest.size, newest.md5):
                     return await self._keep(item, sf_id, newest, content.sha256, touch)
-        return await self._bring(item, found, newest, touch)
-
-    @asynccontextmanager
-    async def _opened(self, item: Item, found: Found) -> AsyncIterator[Content | Result]:
-        """The content; instead of one that isn't there, or can't be loaded, what becomes of the row."""
-        try:
-            opening = found.open()
-            content = await opening.__aenter__()
-        except NotFound:
-            what = (
-                "the document's content is not there (404): upload it anew in Visual Practice, or delete the document"
-            )
-            yield Result(item, error=RowError(papers.MISSING, (), what))
-            return
-        try:
-            refused = found.paper.refused(content.length, self._most[item.layout.object])
-            yield content if refused is None else Result(item, error=RowError(refused[0], (), refused[1]))
-        finally:
-            await opening.__aexit__(None, None, None)
+        return await self._make(item, found, newest, touch)
 
     async def _newest(self, own: str, sf_id: str, touch: Callable[[], None]) -> Newest | None:
         """The newest version of the document that ``sf_id`` is a version of; None when that is gone."""
@@ -235,7 +114,7 @@ class FileSending(Sending):
         """The content is there already: only the other columns are written."""
         others = [one for one in newest.ours if one != newest.id]
         await self._release(others, touch)
-        (result,) = await super().by_collections([(item, newest.id)], "update", touch)
+        result = await self._columns(item, newest.id, touch)
         if result.error is not None:
             return result
         unheard = newest.id != sf_id or item.found is not None or item.target is not None
@@ -243,7 +122,7 @@ class FileSending(Sending):
             return self._unreadable(item)
         return await self._placed(item, newest, Result(item, newest.id), touch)
 
-    async def _bring(self, item: Item, found: Found, newest: Newest | None, touch: Callable[[], None]) -> Result:
+    async def _make(self, item: Item, found: Found, newest: Newest | None, touch: Callable[[], None]) -> Result:
         """Uploads the content, as a new document or as a new version of one that is there."""
         values = self._values(item, "upsert")
         async with self._opened(item, found) as content:
@@ -257,7 +136,7 @@ class FileSending(Sending):
                     failpoint.hit("upload-released")
             size = found.paper.size if content.length is None else content.length
             try:
-                row_id = await self._files.upload(VERSION, values, _watched(content, touch), size)
+                row_id = await self._files.upload(VERSION, values, watched(content, touch), size)
             except RequestRefused:
                 if newest is not None:
                     await self._give_back(newest, item.reference, touch)
@@ -270,19 +149,6 @@ class FileSending(Sending):
             failpoint.hit("upload-read-back")
         done = Result(item, row_id, created=newest is None)
         return done if newest is None else await self._placed(item, newest, done, touch)
-
-    async def _came_back(self, row_id: str, size: int, sha256: str, touch: Callable[[], None]) -> bool:
-        """Whether Salesforce gives back what the source gave."""
-        stored = await self.insist(lambda: self._files.stored(VERSION, row_id, touch), touch)
-        return (stored.size, stored.sha256) == (size, sha256)
-
-    @staticmethod
-    def _unreadable(item: Item) -> Result:
-        if item.attempts < _TRIES:
-            log.error("a document does not come back as it was sent; it goes again")
-            return Result(item, again=True)
-        what = "what Salesforce gives back is not what was sent, again and again: look at the file there, then replay the record"
-        return Result(item, error=RowError(papers.UNREADABLE, (), what))
 
     async def _placed(self, item: Item, newest: Newest, done: Result, touch: Callable[[], None]) -> Result:
         """Shows a document that was there before at the patient whose it is now."""
@@ -321,7 +187,7 @@ class FileSending(Sending):
         results: list[Result] = []
         for (item, sf_id), row in zip(items, found, strict=True):
             if row is None:
-                results.append(Result(item, error=_DELETED))
+                results.append(Result(item, error=DELETED))
                 continue
             document = str(row["ContentDocumentId"])
             (answer,) = await self.insist(lambda document=document: self.collections.delete([document]), touch)  # type: ignore[misc]
@@ -329,22 +195,3 @@ class FileSending(Sending):
             if failpoint.ARMED:
                 failpoint.hit("document-deleted")
         return results
-
-
-async def _watched(content: Content, touch: Callable[[], None]) -> AsyncIterator[bytes]:
-    async for block in content.blocks():
-        touch()
-        yield block
-        if failpoint.ARMED:
-            failpoint.hit("upload-begun")
-
-
-async def _together(works: Sequence[Awaitable[_T]]) -> list[_T]:
-    """All of it, in order; when one fails the others are ended first."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

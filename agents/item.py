@@ -83,6 +83,7 @@ class Item:
         obstacle: why it can't be deleted, see `agents.removal`.
         former: of an end, the version that it has taken the place of before anybody heard what became of that one.
         found: the id of its row, which we made without having heard of it: its columns for a new row only can't be sent again.
+        earlier: the parents of the versions that it has taken the place of: one of them may have been sent, and its row hangs there.
     """
 
     reference: str
@@ -104,6 +105,7 @@ class Item:
     obstacle: str | None = None
     found: str | None = None
     former: Item | None = None
+    earlier: frozenset[str] = frozenset()
 
     def spare(self, obstacle: str, flagging: Collection[str]) -> None:
         """Makes a delete that can't be into a flag, if it brings one of the columns ``flagging``, else into nothing."""

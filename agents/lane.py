@@ -141,6 +141,7 @@ class Lane:
 
 
 def _succeed(item: Item, former: Item) -> None:
-    """Remembers of an end the earlier version that it takes the place of: it may have been sent."""
+    """Remembers where rows of the earlier version may hang, and of an end that version itself: it may have been sent."""
+    item.earlier |= former.earlier.union(one for one in former.parents if one)
     if item.op != "upsert":
         item.former = former if former.op == "upsert" else former.former

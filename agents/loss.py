@@ -106,7 +106,7 @@ class Loss:
             The members that can be sent, those found with the id in ``found``; and the results of those that stay lost.
         """
         lost = [item for item, state in members if state.lost and item.op == "upsert"]
-        present = await self._sending.present([item.reference for item in lost], touch) if lost else {}
+        present = await self._sending.present(lost, touch) if lost else {}
         sent: list[tuple[Item, RowState]] = []
         left: list[tuple[Result, RowState]] = []
         for item, state in members:

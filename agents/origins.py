@@ -75,7 +75,7 @@ class Origins:
             The members that can be sent, and those that turn out to have no row.
         """
         lost = [item for item, state in members if item.op != "upsert" and state.sf_id is None]
-        present = await self._sending.present([item.reference for item in lost], touch) if lost else {}
+        present = await self._sending.present(lost, touch) if lost else {}
         sent: list[Member] = []
         nothing: list[Member] = []
         for item, state in members:
@@ -98,6 +98,6 @@ class Origins:
             for item, state in members
             if item.op == "upsert" and not state.lost and (item.attempts or item.key in flight.lane(item).recalled)
         ]
-        present = await self._sending.present([item.reference for item in unsure], touch) if unsure else {}
+        present = await self._sending.present(unsure, touch) if unsure else {}
         for item in unsure:
             item.found = present.get(item.reference)

@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-__all__ = ["EMPTY", "GONE", "LENGTH_DIFFERS", "MISSING", "NOT_PROCESSED", "TOO_LARGE", "UNREADABLE", "Paper"]
+__all__ = [
+    "EMPTY",
+    "GONE",
+    "LENGTH_DIFFERS",
+    "MISSING",
+    "NOT_PROCESSED",
+    "OUTGROWN",
+    "TOO_LARGE",
+    "UNREADABLE",
+    "Paper",
+]
 
 EMPTY: Final = "DOCUMENT_EMPTY"
 MISSING: Final = "DOCUMENT_MISSING"
@@ -17,6 +27,7 @@ LENGTH_DIFFERS: Final = "DOCUMENT_LENGTH_DIFFERS"
 UNREADABLE: Final = "DOCUMENT_CHECKSUM_DIFFERS"
 NOT_PROCESSED: Final = "DOCUMENT_NOT_PROCESSED"
 GONE: Final = "DOCUMENT_GONE"
+OUTGROWN: Final = "DOCUMENT_OUTGROWN"
 
 _NOT: Final = frozenset({"false", "no", "0", "n"})
 

@@ -205,7 +205,7 @@ class Resolve:
                 await self._outputs.ready(check_of(row_of(object_, sobject, parent, NO_VERSION, run, None)))
             case Lookup(parent, run):
                 object_, vp_id = reference.split(parent)
-                await self._outputs.extract("lookup", object_, run, vp_id)
+                await self._outputs.extract("lookup", self._outputs.catalogue.extracted(object_), run, vp_id)
 
     async def _go_on(self, effect: Forward | Later | Hop | Without) -> None:
         match effect:

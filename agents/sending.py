@@ -111,9 +111,10 @@ class Sending:
         self.collections = Collections(salesforce)
         self.bulk = Bulk(salesforce)
 
-    async def present(self, references: Sequence[str], touch: Callable[[], None]) -> dict[str, str]:
+    async def present(self, items: Sequence[Item], touch: Callable[[], None]) -> dict[str, str]:
         """The Salesforce ids of rows that the org has under our external id, by reference."""
-        rows = await self.insist(lambda: self._salesforce.query_in(self._select, self._external_id, references), touch)
+        own = [item.reference for item in items]
+        rows = await self.insist(lambda: self._salesforce.query_in(self._select, self._external_id, own), touch)
         return {row[self._external_id]: row["Id"] for row in rows}
 
     async def matching(

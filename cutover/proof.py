@@ -95,7 +95,11 @@ async def _rows(target: Salesforce, document: MapDocument, name: str) -> list[di
     lookups = [column for column, spec in rule.columns.items() if spec.parent is not None]
     flag = [rule.deleted_column] if rule.deleted_column is not None else []
     columns = ", ".join(["Id", rule.external_id, *lookups, *flag])
-    text = f"SELECT {columns} FROM {rule.target} WHERE {rule.external_id} LIKE '{name}:%'"  # noqa: S608 - the map's own names
+    text = f"SELECT {columns} FROM {rule.target}"  # noqa: S608 - the map's own names
+    if rule.attaches:  # Salesforce can't be asked by a text of theirs
+        every = await target.query(text)
+        return [row for row in every if str(row[rule.external_id] or "").startswith(f"{name}:")]
+    text += f" WHERE {rule.external_id} LIKE '{name}:%'"
     return [row async for row in Bulk(target).query_job(text)]
 
 

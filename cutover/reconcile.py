@@ -9,7 +9,7 @@ missing is told to the loader that keeps its state, which looks for itself (`age
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,11 +25,13 @@ from cutover.ledger.read import Reader
 from cutover.publish import open_publisher
 from cutover.settings import Settings
 from cutover.target import open_target
-from mapping.rules import RELATION, RELATION_ACCOUNT, RELATION_CONTACT, MapDocument
+from mapping.rules import ATTACHMENT, FILE, RELATION, RELATION_ACCOUNT, RELATION_CONTACT, MapDocument
 from topics.codec import Codec
 from topics.messages import Ready, RowMember
 
 _AT_ONCE: Final = 10_000
+_NEED_NOT_BE_THERE: Final = frozenset({RELATION, ATTACHMENT, FILE})
+"""Objects that an org may not offer us (`mapping.check.withheld`)."""
 
 
 @dataclass
@@ -79,8 +81,8 @@ async def reconcile(settings: Settings, *, dry_run: bool) -> list[Found]:
         me = await target.user_id()
         for sobject in settings.catalogue.sobjects:
             if any(rule.target == sobject for rule in document.rows.values()):
-                if sobject == RELATION and not await _has(target, sobject):
-                    continue  # the org does not let contacts have several accounts
+                if sobject in _NEED_NOT_BE_THERE and not await _has(target, sobject):
+                    continue
                 comparison = _Comparison(settings, document, sobject)
                 answer.append(await comparison.run(target, me))
                 asked += comparison.checks(newest["run"])
@@ -96,6 +98,8 @@ class _Comparison:
         self._settings = settings
         self._found = Found(sobject)
         self._rules = [rule for rule in document.rows.values() if rule.target == sobject]
+        attached = (name for name, rule in document.rows.items() if rule.target == sobject and rule.attaches)
+        self._told_apart = tuple(f"{name}:" for name in attached)
         self._external_id = self._rules[0].external_id
         self._flags = sorted({rule.deleted_column for rule in self._rules if rule.deleted_column})
         self._lost: list[Mapping[str, Any]] = []
@@ -107,7 +111,7 @@ class _Comparison:
             expected = {row["reference"]: row for row in reader.present(found.sobject)}
         found.expected = len(expected)
         unexpected: dict[str, str] = {}
-        async for page in target.pages(self._query(), every=True):
+        async for page in self._pages(target, me, expected):
             for row in page:
                 own = row[self._external_id]
                 found.held += 1
@@ -131,11 +135,27 @@ class _Comparison:
             found.contacts = await _count(target, f"Contact WHERE {RELATION_ACCOUNT} != null AND {own}")
         return found
 
-    def _query(self) -> str:
-        names = ["Id", self._external_id, "LastModifiedById", "LastModifiedDate", *self._flags]
-        columns = ", ".join(soql.name(name) for name in names)
+    async def _pages(
+        self, target: Salesforce, me: str, expected: Mapping[str, Mapping[str, Any]]
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """All live rows that carry our external id."""
         own = soql.name(self._external_id)
-        return f"SELECT {columns} FROM {soql.name(self._found.sobject)} WHERE {own} != null AND IsDeleted = false"  # noqa: S608
+        if not self._told_apart:
+            async for page in target.pages(f"{self._select()} WHERE {own} != null AND IsDeleted = false", every=True):
+                yield page
+            return
+        # Salesforce can't be asked by what tells Attachments apart: all that we made, and of others those that we have taken over.
+        seen: set[str] = set()
+        async for page in target.pages(f"{self._select()} WHERE CreatedById = {soql.quoted(me)}"):
+            rows = [row for row in page if str(row[self._external_id] or "").startswith(self._told_apart)]
+            seen.update(row["Id"] for row in rows)
+            yield rows
+        others = [row["row_id"] for row in expected.values() if row["row_id"] not in seen]
+        yield [row for row in await target.query_in(self._select(), "Id", others) if row[self._external_id] in expected]
+
+    def _select(self) -> str:
+        names = ["Id", self._external_id, "LastModifiedById", "LastModifiedDate", *self._flags]
+        return f"SELECT {', '.join(soql.name(name) for name in names)} FROM {soql.name(self._found.sobject)}"  # noqa: S608
 
     def checks(self, run: str) -> list[Ready]:
         """What asks the loaders to look for the missing rows, and names the records that count in them."""

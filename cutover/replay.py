@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from cutover import phase
 from cutover.caught_up import caught_up
+from cutover.chosen_map import chosen_catalogue
 from cutover.ledger.read import Reader
 from cutover.publish import open_publisher
 from cutover.settings import Settings
@@ -95,7 +96,7 @@ async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool) -> Replay
     done = Replayed()
     async with _publisher(settings, dry_run=dry_run) as publisher:
         seen: set[str] = set()
-        for topic, objects in settings.catalogue.changes.items():
+        for topic, objects in chosen_catalogue(settings).changes.items():
             if chosen := [name for name in objects if name in wanted.objects]:
                 work = _Topic(settings, topic, chosen, wanted, references, done)
                 await work.replay(publisher)

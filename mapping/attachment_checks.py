@@ -39,7 +39,10 @@ def attachment(path: Path, rule: ObjectRule, objects: Mapping[str, ObjectRule]) 
     for key in ("match", "among"):
         if getattr(rule, key) is not None:
             yield (*path, key), "Attachments are not recognised by their columns", "remove it"
-    for column, example in ((_NAME, "{from: filename, max: 255, required: true}"), (ATTACHED_TO, "{parent: patient, …}")):
+    for column, example in (
+        (_NAME, "{from: filename, max: 255, required: true}"),
+        (ATTACHED_TO, "{parent: patient, …}"),
+    ):
         if column not in rule.columns and rule.columns:
             yield (*path, "columns"), f"an Attachment needs {column}", f"add `{column}: {example}`"
     place = rule.columns.get(ATTACHED_TO)

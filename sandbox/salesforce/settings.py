@@ -18,8 +18,8 @@ class Settings:
     `audit_fields` and `inactive_owners` are the two halves of *Enable "Set Audit Fields upon Record Creation" and "Update
     Records with Inactive Owners" User Permissions*: who may use them is said by permission sets, as in Salesforce.
     `field_level_security` hides custom fields that came through Tooling or Metadata until a permission set opens them.
-    `attachments` and `files` are whether the org lets anybody see these objects. `session_minutes` without a call end a session, `token_minutes` after its begin; 0 is never. `api_calls` is the
-    allowance of a day.
+    `attachments` and `files` are whether these objects are there for anybody. `session_minutes` without a call end a
+    session, `token_minutes` after its begin; 0 is never. `api_calls` is the allowance of a day.
     """
 
     audit_fields: bool = False
