@@ -184,3 +184,19 @@ async def test_a_small_content_goes_as_an_attachment_in_one_text(org: Salesforce
 def test_memory_does_not_depend_on_the_size_of_a_document():
     found = measured(120)
     assert found["peak_mb"] - found["idle_mb"] < 16
+
+
+async def test_the_content_of_an_attachment_is_replaced_as_it_comes(org: Salesforce):
+    account = await org.json("POST", "/sobjects/Account", what="insert", json={"Name": "Replaced"})
+    files = Files(org)
+    row = await files.attach(ATTACHMENT, {"Name": "a.txt", "ParentId": account["id"]}, b"small")
+
+    async def blocks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield bytes(70_000)
+
+    with pytest.raises(LengthDiffers):
+        await files.replace(ATTACHMENT, row, {}, blocks(), 5)
+    assert (await files.stored(ATTACHMENT, row)).size == 5, "half a request changes nothing"
+    await files.replace(ATTACHMENT, row, {"Name": "b.txt"}, blocks(), 210_000)
+    assert (await files.stored(ATTACHMENT, row)).sha256 == hashlib.sha256(bytes(210_000)).hexdigest()

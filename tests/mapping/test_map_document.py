@@ -360,11 +360,6 @@ def test_a_content_goes_along_with_documents_only(was: str, now: str, line: int,
     assert said in only_error(DOCUMENTS.replace(was, now), line)
 
 
-def test_documents_are_not_loaded_as_attachments():
-    text = DOCUMENTS.replace("target: ContentVersion", "target: Attachment").replace("    max_bytes: 1000\n", "")
-    assert "ContentVersion" in only_error(text, 6)
-
-
 def test_only_documents_of_the_source_have_a_content():
     text = DOCUMENTS.replace("documents", "patients").replace("filename", "mrn")
     assert "`patients` have no content" in only_error(text, 6)

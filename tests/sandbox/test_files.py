@@ -119,6 +119,39 @@ def test_an_attachment_hangs_on_its_parent(org: Org) -> None:
     assert org.query(f"SELECT BodyLength FROM Attachment WHERE ParentId = '{parent}'")[0]["BodyLength"] == 3
 
 
+def test_the_content_of_an_attachment_can_be_replaced(org: Org) -> None:
+    record = {"Name": "old.doc", "ParentId": account(org, "file:3")}
+    identity = multipart(org, "Attachment", record, b"old", field="Body").json()["id"]
+    parts = {"entity_content": (None, json.dumps({"Name": "new.doc"}), "application/json"), "Body": ("x", b"newer")}
+    assert org.http.patch(f"/sobjects/Attachment/{identity}", files=parts).status_code == 204
+    assert org.http.get(f"/sobjects/Attachment/{identity}/Body").content == b"newer"
+    stored = org.http.get(f"/sobjects/Attachment/{identity}").json()
+    assert (stored["Name"], stored["BodyLength"]) == ("new.doc", 5)
+    elsewhere = org.http.patch(f"/sobjects/Attachment/{identity}", json={"ParentId": account(org, "file:4")})
+    assert org.refusal(elsewhere)[:2] == (400, "INVALID_FIELD_FOR_INSERT_UPDATE")
+    (deleted,) = org.http.delete("/composite/sobjects", params={"ids": identity}).json()
+    assert deleted["success"]
+    assert org.http.get(f"/sobjects/Attachment/{identity}/Body").status_code == 404
+
+
+def test_nobody_can_ask_for_attachments_by_their_description(org: Org) -> None:
+    query = {"q": "SELECT Id FROM Attachment WHERE Description = 'attachment:1'"}
+    refused = org.http.get("/query", params=query)
+    assert org.refusal(refused)[:2] == (400, "INVALID_FIELD")
+    assert "'Description' can not be filtered in a query call" in refused.text
+
+
+@pytest.mark.parametrize(("setting", "sobject"), [("attachments", "Attachment"), ("files", "ContentVersion")])
+def test_an_org_may_offer_no_files_of_a_kind(org: Org, setting: str, sobject: str) -> None:
+    admin = f"{org.card['url']}/__admin/settings"
+    try:
+        httpx.post(admin, json={setting: False}).raise_for_status()
+        assert org.http.get(f"/sobjects/{sobject}/describe").status_code == 404
+    finally:
+        httpx.post(admin, json={setting: True}).raise_for_status()
+    assert org.http.get(f"/sobjects/{sobject}/describe").status_code == 200
+
+
 def test_a_deleted_document_takes_its_versions_and_links_along(org: Org) -> None:
     identity = multipart(org, "ContentVersion", {"PathOnClient": "gone.txt"}, b"gone").json()["id"]
     document = version(org, identity)["ContentDocumentId"]

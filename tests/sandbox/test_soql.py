@@ -22,7 +22,7 @@ def people(sandbox: Any) -> None:
             "Account": {"VP_Id__c": "soql:p"},
         },
         {"VP_Id__c": "soql:2", "LastName": "Soql Birch", "Birthdate": "1990-05-01", "DoNotCall": True},
-        {"VP_Id__c": "soql:3", "LastName": "Soql Elm", "FirstName": "O'Neil", "Description": "100% sure_ly"},
+        {"VP_Id__c": "soql:3", "LastName": "Soql Elm", "FirstName": "O'Neil", "Department": "100% sure_ly"},
     ]
     assert all(each["success"] for each in org.upsert("Contact", *rows))
     org.close()
@@ -49,7 +49,7 @@ def found(org: Org, condition: str, tail: str = "") -> list[str]:
         ("LastName NOT IN ('Soql Ash', 'Soql Elm')", "2"),
         ("VP_Id__c IN ('SOQL:1')", ""),
         ("DoNotCall = TRUE", "2"),
-        ("Description LIKE '%0\\% sure\\_%'", "3"),
+        ("Department LIKE '%0\\% sure\\_%'", "3"),
         ("Account.VP_Id__c = 'soql:p'", "1"),
         ("Account.Name = null", "23"),
         ("CreatedDate > 2020-01-01T00:00:00Z", "123"),

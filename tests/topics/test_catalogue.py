@@ -9,7 +9,7 @@ from topics.catalogue import Catalogue
 def test_all_topics_have_the_prefix_and_one_partition_count() -> None:
     catalogue = Catalogue("acme.", partitions=6)
     names = [topic.name for topic in catalogue.topics]
-    assert len(set(names)) == len(names) == 61
+    assert len(set(names)) == len(names) == 64
     assert all(name.startswith("acme.") for name in (*names, *catalogue.groups))
     assert {topic.partitions for topic in catalogue.topics} == {6}
     assert {name for group in catalogue.sources.values() for name in group} < set(names)

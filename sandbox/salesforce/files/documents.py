@@ -23,6 +23,7 @@ VERSION, DOCUMENT, LINK, ATTACHMENT = "ContentVersion", "ContentDocument", "Cont
 CONTENTS = {VERSION: "VersionData", ATTACHMENT: "Body"}  # the field of the content, by object
 SHOWN_VERSION = "66.0"  # in the address that stands for a content
 FILES = frozenset({VERSION, LINK, ATTACHMENT})
+BRINGING = frozenset({"insert", "update", "upsert"})  # operations that may bring a content
 MEGABYTE = 1024 * 1024
 MOST_ENCODED = 50 * MEGABYTE  # characters of base64: files of 37.5 MB
 STORAGE_MEGABYTES = 10_240
@@ -70,7 +71,7 @@ class Documents:
         """
         taken, left = Taken(), [dict(record) for record in records]
         column = CONTENTS.get(name)
-        if column is not None:
+        if column is not None and operation in BRINGING:
             room = self.limit - self.used(connection)
             for row, record in enumerate(left):
                 room -= self._take(taken, row, record, column, operation)
