@@ -14,7 +14,7 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,8 @@ import httpx
 from rich.console import Console
 
 from agents.ownership import FALLBACK
-from cutover import explained, harm, phase, population, running
+from cutover import demo_attachments, explained, harm, phase, population, running
+from cutover.bystanders import others
 from cutover.census import RESOURCES, compare, list_ids, lookups
 from cutover.chosen_map import read_map
 from cutover.demo_report import tell
@@ -42,14 +43,14 @@ from cutover.status import gather
 from cutover.supervise import Supervisor, command
 from cutover.target import open_target
 from dashboard.status import Status
-from mapping.rules import RELATION, MapDocument
+from mapping.rules import MOST_ATTACHED, MapDocument
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
 from sandbox.staff import STAFF
 from sandbox.visual_practice import dirt
 from topics import provision
 from topics.broker import open_broker
-from topics.catalogue import STAGES, Catalogue
+from topics.catalogue import STAGES
 from topics.codec import Codec
 
 _PICTURED: Final = 30
@@ -100,11 +101,19 @@ class _Run:
 @click.option(
     "--files", type=click.IntRange(0), default=100, show_default=True, help="Documents with contents, of up to 4 MB."
 )
+@click.option(
+    "--attachments",
+    type=click.IntRange(0, MOST_ATTACHED),
+    default=0,
+    help="Documents up to so many bytes as Attachments.",
+)
 @click.option("--keep", is_flag=True, help="Leave everything running at the end, and say what to look at.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the outcome to this file."
 )
-def demo(patients: int, seed: int, dirty: str, files: int, keep: bool, json_file: Path | None) -> None:
+def demo(
+    patients: int, seed: int, dirty: str, files: int, attachments: int, keep: bool, json_file: Path | None
+) -> None:
     """Move a made-up practice and the Synthea one to a made-up org; kill a worker of each stage; prove the outcome.
 
     Records that are rejected or held are no failure when the practice's dirt accounts for them (docs/dirty-data.md).
@@ -116,12 +125,14 @@ def demo(patients: int, seed: int, dirty: str, files: int, keep: bool, json_file
     except ValueError as exc:
         raise click.BadParameter(f"{exc}; `carryover sandbox dirt` lists the kinds", param_hint="--dirty") from exc
     made = {"patients": patients, "seed": seed, "dirty": dirty, "documents": files}
-    proof = asyncio.run(_demo(made, kinds, keep=keep, json_file=json_file))
+    proof = asyncio.run(_demo(made, kinds, attachments, keep=keep, json_file=json_file))
     if proof.faults:
         sys.exit(DIFFERENT)
 
 
-async def _demo(made: dict[str, Any], kinds: frozenset[str], *, keep: bool, json_file: Path | None) -> Proof:
+async def _demo(
+    made: dict[str, Any], kinds: frozenset[str], attachments: int, *, keep: bool, json_file: Path | None
+) -> Proof:
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
     directory = Path(mkdtemp(prefix="carryover-demo-"))
     async with contextlib.AsyncExitStack() as stack:
@@ -138,6 +149,8 @@ async def _demo(made: dict[str, Any], kinds: frozenset[str], *, keep: bool, json
         sandbox = await _entered(stack, SandboxProcess(data_dir=directory / "sandbox", **options))
         await _let_contacts_have_several_accounts(sandbox)
         environment = _environment(kafka.bootstrap, sandbox, directory)
+        if attachments:
+            environment["CARRYOVER_CUTOVER__MAP"] = str(demo_attachments.write_map(directory, attachments))
         os.environ.update(environment)
         settings = load(None)
         await provision.apply(settings.kafka.bootstrap, settings.catalogue)
@@ -223,10 +236,11 @@ async def _move(
     run, codec = _Run(began=time.time()), Codec()
     async with open_source(settings) as source:
         run.deleted = await population.list_deleted(source)
-        run.objects = await population.count(sandbox.visual_practice["url"], source, run.deleted)
+        counted = await population.count(sandbox.visual_practice["url"], source, run.deleted)
+        run.objects = {name: number for name, number in counted.items() if name in document.objects}
     run.patients = run.objects["patient"]
     calls_before = await _api_calls(sandbox)
-    others_before = await _others(sandbox)
+    others_before = await others(sandbox.salesforce["url"])
     await phase.begin(settings, codec, map_hash)
     console.print(f"Moving. Status page: http://{settings.control.host}:{settings.control.port}/")
     await harm.disturb(sandbox)
@@ -246,7 +260,8 @@ async def _move(
     async with _beside(_desk(settings, sandbox, run)):
         await asyncio.sleep(_QUIET_SECONDS)
     console.print("Waiting until nothing is on its way, then comparing source, ledger and org …")
-    await _settled(settings, supervising, codec, sandbox)
+    listed = RESOURCES.keys() & document.objects.keys()
+    await _settled(settings, supervising, codec, listed)
     api_calls = await _api_calls(sandbox) - calls_before
     async with open_source(settings) as source, open_target(settings) as target:
         with Reader(settings.ledger) as reader:
@@ -257,7 +272,7 @@ async def _move(
             reasons = explained.reasons(reader, kinds | _OF_THE_SAMPLE)
     if unexplained := sum(one.records - one.explained for one in reasons):
         proof.faults.append(f"{unexplained} records are held or rejected for no reason that is declared")
-    if await _others(sandbox) != others_before:
+    if await others(sandbox.salesforce["url"]) != others_before:
         proof.faults.append("rows of the org that are not ours have changed")
     if not run.decided:
         proof.faults.append("no record waited for an owner")
@@ -386,7 +401,7 @@ async def _until(settings: Settings, supervising: asyncio.Task[None], reached: A
 # -- the end ---------------------------------------------------------------------------------------------------------------------------
 
 
-async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: Codec, sandbox: SandboxProcess) -> None:
+async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: Codec, listed: Collection[str]) -> None:
     """Waits until source and ledger agree by census, everything is settled and verified, and no lag is left; or until nothing moves any more."""
     ends = time.monotonic() + _SETTLE_MOST
     deadline = time.monotonic() + _SETTLE_SECONDS
@@ -400,7 +415,7 @@ async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: C
                 status = gather(reader, settings)
                 lag = await _lag(settings)
                 settled = _is_settled(status) and lag == 0
-                known = {name: set(reader.ids(name)) for name in RESOURCES} if settled else {}
+                known = {name: set(reader.ids(name)) for name in listed} if settled else {}
             quiet = quiet + 1 if settled else 0
             now = (lag, status["objects"], status["verification"])
             if now != last:
@@ -438,21 +453,6 @@ async def _api_calls(sandbox: SandboxProcess) -> int:
     async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=60) as client:
         found = (await client.get("/__admin/stats")).json()["api_calls"]
     return sum(found.values()) if isinstance(found, dict) else int(found)
-
-
-async def _others(sandbox: SandboxProcess) -> dict[str, str]:
-    """The rows of the org that were there before us, and when each was last touched."""
-    async with httpx.AsyncClient(base_url=sandbox.salesforce["url"], timeout=120) as client:
-        dump = (await client.get("/__admin/dump")).json()
-    found: dict[str, str] = {}
-    tables = dump.get("objects", dump)
-    contacts = {row["Id"] for row in tables["Contact"] if row.get("VP_Id__c")}
-    for name in Catalogue().sobjects:
-        for row in tables[name]:
-            direct = name == RELATION and row["ContactId"] in contacts  # Salesforce's own
-            if not row.get("VP_Id__c") and not direct:
-                found[row["Id"]] = f"{row.get('SystemModstamp')} {row.get('IsDeleted')}"
-    return found
 
 
 def _delays(reader: Reader, run: _Run) -> dict[str, float] | None:
