@@ -45,6 +45,7 @@ from agents.withheld import Withheld
 from connectors.errors import NotFound
 from connectors.salesforce.session import Salesforce
 from connectors.visual_practice.client import VisualPractice
+from mapping.attachments import READ
 from mapping.check import insert_only_columns, left_out, withheld
 from mapping.comparators import compile_comparison
 from mapping.owner_comparison import OwnerComparison
@@ -217,6 +218,7 @@ def _source(document: MapDocument, name: str, others: Sequence[str]) -> Source:
     rules = [document.objects[one] for one in (name, *others)]
     columns = (column for rule in rules for column in rule.columns.values())
     needed = frozenset(field for column in columns for field in column.source_fields)
+    needed |= frozenset(READ if name in document.attached else ())
     also = {one: document.objects[one].target for one in others}
     rule = rules[0]
     # Of others with their name: what was published before anybody waited for those was told to nobody.

@@ -174,10 +174,11 @@ class AttachmentSending(ContentSending):
         async with self._opened(item, found) as content:
             if isinstance(content, Result):
                 return content
-            if content.length in {None, length}:
+            read = content.length in {None, length}  # else it is another one
+            if read:
                 async for _ in content.blocks():
                     touch()
-        if content.received == length and await self._came_back(row_id, length, content.sha256, touch):
+        if read and content.received == length and await self._came_back(row_id, length, content.sha256, touch):
             return await self._columns(item, row_id, touch)
         async with self._opened(item, found) as content:
             if isinstance(content, Result):

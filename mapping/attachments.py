@@ -9,11 +9,14 @@ from typing import Final, NamedTuple
 
 from mapping.rules import MapDocument
 
-__all__ = ["AS_ATTACHMENT", "AS_FILE", "Sharing", "sharing_of"]
+__all__ = ["AS_ATTACHMENT", "AS_FILE", "READ", "Sharing", "sharing_of"]
 
 AS_ATTACHMENT: Final = "kept as an Attachment"
 AS_FILE: Final = "kept as a File"
 """What the delivery is told that is left out, for the report."""
+
+READ: Final = ("size", "content_type")
+"""The source fields that it follows from: without them nothing may be decided."""
 
 _IMAGE: Final = "image/"
 
