@@ -48,6 +48,16 @@ def offer(lane: Lane, made: Item) -> None:
         finished.finish()
 
 
+def test_a_row_knows_the_parents_of_the_versions_whose_place_it_takes() -> None:
+    lane, versions = Lane(0), [alone("attachment:1", number)[0] for number in (1, 2, 3, 4)]
+    for version, parents in zip(versions, (("A",), ("B",), ("",), ("D",)), strict=True):
+        version.parents = parents
+    for version in (versions[0], versions[1], versions[3], versions[2]):  # the third comes too late
+        offer(lane, version)
+    assert list(lane.queued.values()) == [versions[3]]
+    assert versions[3].earlier == {"A", "B"}
+
+
 def test_an_end_knows_the_version_that_a_dead_loader_may_have_written() -> None:
     lane = Lane(0)
     lane.recalled["patient:1", "owner"] = Recalled("batch", alone("patient:1", 2)[0].version, Origin.ABSENT)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cutover.chosen_map import chosen_catalogue, read_map
+from cutover.demo_attachments import write_map
 from cutover.ledger import schema
 from cutover.ledger.apply import Writer
 from cutover.ledger.read import Reader
@@ -57,3 +58,22 @@ def test_a_record_that_becomes_another_object_is_one_delivery(tmp_path: Path) ->
         counts = reader.conservation()["communication"]
     connection.close()
     assert (counts["source"], counts["loaded"], counts["in_flight"]) == (1, 1, 0)
+
+
+def test_a_document_is_two_deliveries_only_where_the_map_has_attachments(tmp_path: Path) -> None:
+    settings = Settings(cutover=CutoverSettings(map=write_map(tmp_path, 1000)))
+    chosen = chosen_catalogue(settings)
+    assert chosen.topics == settings.catalogue.topics
+    topic = chosen.vp("document")
+    assert (Catalogue().changes[topic], chosen.changes[topic]) == (("document",), ("document", "attachment"))
+    connection = schema.open_to_write(tmp_path / "ledger.sqlite3")
+    log = Log()
+    log.change("document:1", 1)
+    log.operation("document:1", 1, sobject="ContentVersion", outcome="skipped", row_id=None)
+    log.operation("attachment:1", 1, sobject="Attachment", row_id="00PA")
+    Writer(connection, chosen, codec).apply(log.batch())
+    with Reader(tmp_path / "ledger.sqlite3") as reader:
+        counts = reader.conservation()
+    connection.close()
+    assert (counts["document"]["skipped"], counts["attachment"]["loaded"]) == (1, 1)
+    assert {one["in_flight"] for one in counts.values()} == {0}
