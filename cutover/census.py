@@ -36,9 +36,8 @@ RESOURCES: Mapping[str, str] = {
     "note": "notes",
     "communication": "communications",
     "document": "documents",
-    "attachment": "documents",
 }
-"""What the source's API calls each object's records."""
+"""What the source's API calls each object's records; of those that only some maps have it is that of the object whose records they take."""
 
 _INLINE = re.compile(r'<img [^<>]*\bsrc="data:image/[a-z]+;base64,[A-Za-z0-9+/]+=*"')
 
@@ -99,7 +98,7 @@ async def list_ids(source: Source, object_: str) -> set[str]:
     Raises:
         ConnectorError: The source can't be read.
     """
-    resource = RESOURCES[object_]
+    resource = RESOURCES.get(object_) or RESOURCES[ALSO[object_]]
     found = await _ids(lambda after: source.page(resource, after=after, sort="id", fields=("id",)))
     try:
         return found | await _ids(lambda after: source.feed(resource, "archived", None, after=after))

@@ -14,7 +14,7 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -236,8 +236,7 @@ async def _move(
     run, codec = _Run(began=time.time()), Codec()
     async with open_source(settings) as source:
         run.deleted = await population.list_deleted(source)
-        counted = await population.count(sandbox.visual_practice["url"], source, run.deleted)
-        run.objects = {name: number for name, number in counted.items() if name in document.objects}
+        run.objects = await population.count(sandbox.visual_practice["url"], source, run.deleted)
     run.patients = run.objects["patient"]
     calls_before = await _api_calls(sandbox)
     others_before = await others(sandbox.salesforce["url"])
@@ -260,8 +259,7 @@ async def _move(
     async with _beside(_desk(settings, sandbox, run)):
         await asyncio.sleep(_QUIET_SECONDS)
     console.print("Waiting until nothing is on its way, then comparing source, ledger and org …")
-    listed = RESOURCES.keys() & document.objects.keys()
-    await _settled(settings, supervising, codec, listed)
+    await _settled(settings, supervising, codec)
     api_calls = await _api_calls(sandbox) - calls_before
     async with open_source(settings) as source, open_target(settings) as target:
         with Reader(settings.ledger) as reader:
@@ -401,7 +399,7 @@ async def _until(settings: Settings, supervising: asyncio.Task[None], reached: A
 # -- the end ---------------------------------------------------------------------------------------------------------------------------
 
 
-async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: Codec, listed: Collection[str]) -> None:
+async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: Codec) -> None:
     """Waits until source and ledger agree by census, everything is settled and verified, and no lag is left; or until nothing moves any more."""
     ends = time.monotonic() + _SETTLE_MOST
     deadline = time.monotonic() + _SETTLE_SECONDS
@@ -415,7 +413,7 @@ async def _settled(settings: Settings, supervising: asyncio.Task[None], codec: C
                 status = gather(reader, settings)
                 lag = await _lag(settings)
                 settled = _is_settled(status) and lag == 0
-                known = {name: set(reader.ids(name)) for name in listed} if settled else {}
+                known = {name: set(reader.ids(name)) for name in RESOURCES} if settled else {}
             quiet = quiet + 1 if settled else 0
             now = (lag, status["objects"], status["verification"])
             if now != last:

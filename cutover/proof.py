@@ -16,6 +16,7 @@ from connectors.visual_practice.client import VisualPractice
 from cutover.census import list_ids, list_images
 from cutover.ledger.read import Reader
 from mapping.rules import MapDocument
+from topics.catalogue import ALSO
 
 CLASSES: Final = ("loaded", "held", "rejected", "skipped", "deleted", "superseded")
 
@@ -67,7 +68,8 @@ async def prove(
         taken = document.objects[name].taken_from
         listed = await list_ids(source, name) if taken is None else await list_images(source, taken.object, taken.from_)
         # Nobody else knows of an image that has gone.
-        there = held_by_source[name] if taken is None else len(listed) + int(counts.get("deleted", 0))
+        read = name if name in held_by_source else ALSO.get(name, name)
+        there = held_by_source[read] if taken is None else len(listed) + int(counts.get("deleted", 0))
         proof.objects[name] = {"source": there} | {each: int(counts.get(each, 0)) for each in CLASSES}
         found = verification.get(name, {})
         proof.verified_fields += int(found.get("fields", 0))

@@ -28,7 +28,7 @@ from tests.pipeline.practice import Org, Practice, check_equal
 from tests.transport.waiting import eventually
 from topics import provision
 from topics.broker import open_broker
-from topics.catalogue import STAGES, UNUSUAL
+from topics.catalogue import ALSO, STAGES
 from topics.codec import Codec
 from topics.version import Version
 from transport import failpoint
@@ -265,8 +265,9 @@ class Pipeline:
             status = await self.status()
             counts: dict[str, Any] = status["objects"]
             dump = await asyncio.to_thread(self.practice.dump)
-            for object_, plural in RESOURCES.items():
-                if object_ not in counts and (not dump[plural] or object_ in UNUSUAL):
+            taking = {name: RESOURCES[of] for name, of in ALSO.items() if name in counts}
+            for object_, plural in {**RESOURCES, **taking}.items():
+                if object_ not in counts and not dump[plural]:
                     continue
                 count, checked = counts[object_], status["verification"][object_]
                 assert count["in_flight"] == 0, f"{object_}: {count}"
