@@ -33,7 +33,9 @@ async def office(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) ->
     async with moved_practice(
         kafka,
         directory,
-        settings={"CARRYOVER_CUTOVER__MAP": str(attaching_map(directory, only=(*OBJECTS, "note", "provider")))},
+        settings={
+            "CARRYOVER_CUTOVER__MAP": str(attaching_map(directory, only=(*OBJECTS, "note", "note_image", "provider")))
+        },
         prepare=lambda pipeline: offer(pipeline, attachments=False, files=False),
         resources="users,providers,practices,patients,notes",
         patients=5,
