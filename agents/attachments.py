@@ -24,6 +24,8 @@ from agents.lane import Operation
 from agents.removal import Removal
 from agents.rowstate import Origin
 from agents.sending import Result
+from connectors.errors import NotFound, RequestRefused
+from connectors.salesforce.collections import RowResult
 from connectors.salesforce.files import ATTACHMENT
 from connectors.salesforce.row_errors import RowError
 from connectors.salesforce.session import Salesforce
@@ -225,9 +227,14 @@ class AttachmentSending(ContentSending):
         theirs = await self.insist(partial(self._removal.obstacles, ids), touch)
         released = [{"Id": one, self._own: None} for one in ids if one in theirs]
         free = [one for one in ids if one not in theirs]
-        answers = await self.insist(partial(self.collections.delete, free), touch) if free else []
-        if released:
-            answers += await self.insist(partial(self.collections.update, ATTACHMENT, released), touch)
+        answers: list[RowResult] = []
+        try:
+            if free:
+                answers += await self.insist(partial(self.collections.delete, free), touch)
+            if released:
+                answers += await self.insist(partial(self.collections.update, ATTACHMENT, released), touch)
+        except (RequestRefused, NotFound) as exc:  # the request as a whole
+            return RowError(exc.code or "REFUSED", (), exc.what)
         refused = [one.errors[0] for one in answers if not one.success and one.errors[0].code not in _GONE]
         return refused[0] if refused else None
 
