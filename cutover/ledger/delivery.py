@@ -39,7 +39,8 @@ class Delivery:
     Attributes:
         source_version: Newest version seen in the source; None when only operations tell of it.
         version, outcome, what, code, detail, row_id, at: The newest outcome; outcome None after a release.
-        loaded_version, loaded_at: What Salesforce has now; None when nothing, or no longer.
+        loaded_version, loaded_at: What Salesforce has now, and when that was told last; None when nothing, or no longer.
+        left_version, left_at: The newest operation after which Salesforce has nothing of ours; what is older, and told later, doesn't bring it back.
         landed_in: Of a record that counts in another's row, which row that is and in which version the record landed last: `id/version`.
         row_origin: Where the row came from: `foreign` when somebody else made it, `absent` when we did, None when nobody has told.
         landed_source: Where the source record of what landed last lies: `topic/partition/offset`; None when it has none.
@@ -53,6 +54,8 @@ class Delivery:
         "detail",
         "landed_in",
         "landed_source",
+        "left_at",
+        "left_version",
         "loaded_at",
         "loaded_version",
         "mismatch",
@@ -89,6 +92,8 @@ class Delivery:
         self.at = 0
         self.loaded_version: str | None = None
         self.loaded_at: int | None = None
+        self.left_version: str | None = None
+        self.left_at = 0
         self.row_origin: str | None = None
         self.landed_source: str | None = None
         self.landed_in: str | None = None
@@ -133,19 +138,15 @@ class Delivery:
             self.row_origin = operation["origin"]
         if operation["row_id"]:
             self.row_id = operation["row_id"]
-        if outcome == "loaded" and (self.loaded_version is None or version > self.loaded_version):
-            self.loaded_version, self.loaded_at = version, operation["at"]
-            self.landed_source, self.landed_in = _place(operation["source"]), _row(operation)
-        elif outcome == "loaded" and version == self.loaded_version and self._lands_anew(operation):
-            self.loaded_at, self.landed_in = operation["at"], _row(operation)
-        elif (
-            (outcome == "deleted" or operation["what"] in LEAVES)
-            and self.loaded_version is not None
-            and version >= self.loaded_version
-        ):
-            self.loaded_version = self.loaded_at = None
-        if self.what == LOST and outcome == "loaded" and (version, operation["at"]) < (self.version or "", self.at):
-            self.loaded_version = self.loaded_at = None  # told late: it has been lost since
+        told = (version, operation["at"])
+        if outcome == "loaded":
+            if told > (self.left_version or "", self.left_at):
+                self._land(operation)
+        elif outcome == "deleted" or operation["what"] in LEAVES:
+            if told > (self.left_version or "", self.left_at):
+                self.left_version, self.left_at = told
+            if self.loaded_version is not None and told >= (self.loaded_version, self.loaded_at or 0):
+                self.loaded_version = self.loaded_at = None
         now = (self.version or "", FINALITY.get(self.outcome, 2), self.at)
         if (version, FINALITY.get(outcome, 2), operation["at"]) >= now:
             self.version, self.outcome, self.at = version, outcome, operation["at"]
@@ -169,6 +170,16 @@ class Delivery:
             elif self.version is not None and (self.verified_version or "") >= self.version:
                 yield "verified", 1
 
+    def _land(self, operation: Mapping[str, Any]) -> None:
+        version, at = operation["version"], operation["at"]
+        if self.loaded_version is None or version > self.loaded_version:
+            self.loaded_version, self.loaded_at = version, at
+            self.landed_source, self.landed_in = _place(operation["source"]), _row(operation)
+        elif version == self.loaded_version:
+            if self._lands_anew(operation):
+                self.landed_in = _row(operation)
+            self.loaded_at = max(self.loaded_at or 0, at)
+
     def _lands_anew(self, operation: Mapping[str, Any]) -> bool:
         """Whether a record lands in another version of a row, or in another row, than the last that is known of it."""
         row = _row(operation)
@@ -190,6 +201,7 @@ class Delivery:
 FIELDS = (
     *("reference", "sobject", "object", "source_version", "source_op", "origin"),
     *("version", "outcome", "what", "code", "detail", "row_id", "at", "loaded_version", "loaded_at"),
+    *("left_version", "left_at"),
     *("row_origin", "landed_source", "landed_in"),
     *("verified_version", "verified_in", "verified_at", "verified_fields", "mismatch"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-LAYOUT = 5
+LAYOUT = 6
 """Raised with every change of the tables; kept in `PRAGMA user_version`."""
 
 TABLES = """
@@ -19,7 +19,7 @@ CREATE TABLE deliveries (
     reference TEXT, sobject TEXT, object TEXT NOT NULL,
     source_version TEXT, source_op TEXT, origin TEXT,
     version TEXT, outcome TEXT, what TEXT, code TEXT, detail TEXT, row_id TEXT, at INTEGER NOT NULL DEFAULT 0,
-    loaded_version TEXT, loaded_at INTEGER, row_origin TEXT, landed_source TEXT, landed_in TEXT,
+    loaded_version TEXT, loaded_at INTEGER, left_version TEXT, left_at INTEGER NOT NULL DEFAULT 0, row_origin TEXT, landed_source TEXT, landed_in TEXT,
     verified_version TEXT, verified_in TEXT, verified_at INTEGER NOT NULL DEFAULT 0, verified_fields INTEGER NOT NULL DEFAULT 0, mismatch TEXT,
     state TEXT NOT NULL,
     PRIMARY KEY (reference, sobject)

@@ -73,6 +73,13 @@ def test_a_lost_row_is_not_there_whichever_was_told_first() -> None:
     assert _delivery(1, landed, lost, op(1, at=30)).loaded_version == mapped(1)
 
 
+def test_what_is_gone_is_not_brought_back_by_a_landing_that_is_told_late() -> None:
+    landed, gone, held = op(1, at=10), op(2, what="delete", outcome="deleted", at=20), op(3, outcome="held", at=30)
+    assert _delivery(landed, gone, held).loaded_version is None
+    assert _delivery(gone, held, landed).loaded_version is None
+    assert _delivery(gone, held, landed, op(4, at=40)).loaded_version == mapped(4)
+
+
 def test_a_check_counts_its_fields_and_a_later_one_clears_a_mismatch() -> None:
     wrong = op(1, what="mismatch", outcome=None, columns=["Phone", "Fax"], at=10)
     right = op(1, what="verify", outcome=None, detail="12", at=20)
@@ -138,6 +145,7 @@ def test_order_and_repetition_change_no_state(history: list[Any], random: Any, d
         *(other.state, other.version, other.outcome, other.at),
         *(other.source_version, other.verified_version, other.mismatch),
     )
+    assert (one.loaded_version, one.loaded_at) == (other.loaded_version, other.loaded_at)
     assert (one.verified_in, one.checked) == (other.verified_in, other.checked)
     assert one.state in STATES
     assert row(from_row(row(one)[:-1])) == row(one)
