@@ -137,8 +137,8 @@ class AttachmentSending(ContentSending):
         moved = row is not None and row is not here
         if moved and item.origin is Origin.FOREIGN:
             text = (
-                "it is of another patient now, and its row was made by somebody else: Salesforce lets nobody move that;"
-                " delete the row in Salesforce, then replay the record"
+                "it is of another patient now, and its row was made by somebody else: Salesforce lets nobody move that, and it is never"
+                " deleted; attach the document to its patient by hand"
             )
             return Result(item, error=RowError(THEIRS, (ATTACHED_TO,), text))
         result = await (self._make(item, found, touch) if here is None else self._renew(item, here, found, touch))
@@ -240,10 +240,11 @@ class AttachmentSending(ContentSending):
 
     @staticmethod
     def _note_former(result: Result, error: RowError) -> None:
-        result.written = True
+        """Another row is left. As long as it is tried again what was known before stays known: under its parent nobody would look for it else."""
         if result.item.attempts < TRIES:
             result.again = True
         else:
+            result.written = True
             text = f"another row of this document can't be deleted ({error.code}): delete it in Salesforce, then replay the record"
             result.error = RowError(FORMER_STAYS, (), text)
 

@@ -24,13 +24,18 @@ _OBJECT: Final = """\
 _AFTER: Final = "\nplaceholders:\n"
 
 
-def write_map(directory: Path, most: int) -> Path:
-    """The default map, with documents of at most ``most`` bytes as Attachments.
+def with_attachments(text: str, most: int) -> str:
+    """A map whose documents of at most ``most`` bytes are Attachments.
 
     Arguments:
-        directory: where it is written.
+        text: the default map, or what is like it in its objects' end.
         most: bytes, at least 1.
     """
+    return text.replace(_AFTER, f"\n{_OBJECT.format(most=most)}{_AFTER}")
+
+
+def write_map(directory: Path, most: int) -> Path:
+    """Writes the default map, with documents of at most ``most`` bytes as Attachments, into a directory."""
     path = directory / "map.yaml"
-    path.write_text(default_map_text().replace(_AFTER, f"\n{_OBJECT.format(most=most)}{_AFTER}"), encoding="utf-8")
+    path.write_text(with_attachments(default_map_text(), most), encoding="utf-8")
     return path

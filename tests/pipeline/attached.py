@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
+from cutover.demo_attachments import with_attachments
 from sandbox.visual_practice import content
 from tests.pipeline import visits
 from tests.pipeline.maps import write_map
@@ -21,29 +22,13 @@ from tests.transport.waiting import eventually
 MOST: Final = 20_000
 """Bytes of the largest Attachment."""
 OBJECTS: Final = ("user", "practice", "patient", "document")
-_OBJECT: Final = """\
-  attachment:
-    resource: documents
-    records_of: document
-    target: Attachment
-    external_id: Description
-    max_bytes: {most}
-    on_delete: delete
-    columns:
-      Name: {{from: filename, max: 255, too_long: truncate, required: true}}
-      ContentType: {{from: content_type, max: 120, too_long: truncate}}
-      ParentId: {{parent: patient, from: patient_id, on_absent: hold, on_none: reject}}
-      OwnerId: {{parent: user, from: user_id, on_absent: placeholder, on_none: placeholder}}
-
-placeholders:
-"""
 _LINKED: Final = "      Document_Id__c: {from: document_id, max: 80}\n"
 
 
 def attaching_map(directory: Path, *, only: tuple[str, ...] = OBJECTS, most: int = MOST) -> Path:
     """The default map with documents up to a size as Attachments; a lab result has the id of one in `Document_Id__c`."""
     path = write_map(directory, only=only)
-    text = path.read_text().replace("\nplaceholders:\n", "\n" + _OBJECT.format(most=most))
+    text = with_attachments(path.read_text(), most)
     linked = _LINKED.replace("from: document_id, max: 80", "parent: attachment, from: document_id, on_absent: later")
     path.write_text(text.replace(_LINKED, linked, 1))
     return path
