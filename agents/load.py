@@ -217,7 +217,8 @@ class Load:
         lanes = [lane for _, lane in self._lanes.values() if lane.ready and (lane.recalled or not closed)]
         flying = sum(flight.assignment is assignment for flight in self._flights)
         now = time.monotonic()
-        if flying >= _MOST_FLIGHTS or not lanes or not self._departure.due(now, lanes):
+        # What only has to be finished waits for no company: a rollback waits for it.
+        if flying >= _MOST_FLIGHTS or not lanes or not (closed or self._departure.due(now, lanes)):
             return
         self._turn += 1
         first = self._turn % len(lanes)
