@@ -216,7 +216,11 @@ class RelationSending(Sending):
             failpoint.hit("relation-made")
         written += zip(new, made, strict=True)
         results += [self._result(one, answer) for one, answer in written]
-        former = {one.former["Id"]: one for one in plans if one.former is not None}
+        replaced = [(one, one.former, answer.success) for one, answer in written if one.former is not None]
+        # Where no new one has come about the former one is still the record's row.
+        back = [{"Id": row["Id"], self._own: one.item.reference} for one, row, made in replaced if not made]
+        await self._write_rows(back, self._update, touch)
+        former = {row["Id"]: one for one, row, made in replaced if made}
         stays = await self._take_away(list(former), touch) if former else {}
         for result in results:
             kept = next((stays[id_] for id_, one in former.items() if one.item is result.item and id_ in stays), None)

@@ -144,6 +144,34 @@ async def test_a_membership_that_names_another_practice_gets_another_row(
     assert set(relations(related, of)) == {"practice:1"}
 
 
+async def test_the_former_row_stays_until_another_one_is_made(related: Pipeline, numbers: Iterator[int]) -> None:
+    of = next(numbers)
+    patient(related, of, "1")
+    related.practice.put("practice_membership", membership(of, of, "2"))
+    await related.equal()
+    before = relations(related, of)["practice:2"]["Id"]
+    related.org.fault(route="AccountContactRelation insert", kind="lock", count=3)
+    related.practice.put("practice_membership", membership(of, of, "3"))
+    await related.equal()
+    assert all(related.org.struck())
+    related.org.clear_faults()
+    assert [one["what"] for one in await related.operations(f"practice_membership:{of}") if one["outcome"]] == [
+        "create",
+        "update",
+    ]
+    refusing = {"kind": "validation", "object": "AccountContactRelation", "when": "Roles = 'Refused'", "message": "no"}
+    related.org.http.post("/rules", json=refusing).raise_for_status()
+    related.practice.put("practice_membership", membership(of, of, "4", role="Refused"))
+    await told(related, of, "rejected")
+    row = relations(related, of)["practice:3"]
+    assert row["VP_Id__c"] == f"practice_membership:{of}", "it is the record's row still"
+    assert row["Id"] != before
+    related.org.http.delete("/rules").raise_for_status()
+    related.practice.put("practice_membership", membership(of, of, "4", role="Allowed"))
+    await related.equal()
+    assert set(relations(related, of)) == {"practice:1", "practice:4"}
+
+
 async def test_the_same_practice_twice_is_held_and_an_unknown_one_waits(
     related: Pipeline, numbers: Iterator[int]
 ) -> None:
