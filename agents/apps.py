@@ -223,7 +223,7 @@ def _source(document: MapDocument, name: str, others: Sequence[str]) -> Source:
     rule = rules[0]
     # Of others with their name: what was published before anybody waited for those was told to nobody.
     waits = [f"{one} {how}" for one in others if (how := document.awaited.get(one)) is not None]
-    awaited = ", ".join([*([document.awaited[name]] if name in document.awaited else []), *waits]) or None
+    awaited = ", ".join(filter(None, [document.awaited.get(name), *waits])) or None
     fields, taken = SOURCE_FIELDS[rule.resource], taken_of(document, name)
     return Source(rule.resource, fields, rule.target, needed, awaited, also, taken)
 

@@ -240,13 +240,8 @@ class AttachmentSending(ContentSending):
 
     @staticmethod
     def _note_former(result: Result, error: RowError) -> None:
-        """Another row is left. As long as it is tried again what was known before stays known: under its parent nobody would look for it else."""
-        if result.item.attempts < TRIES:
-            result.again = True
-        else:
-            result.written = True
-            text = f"another row of this document can't be deleted ({error.code}): delete it in Salesforce, then replay the record"
-            result.error = RowError(FORMER_STAYS, (), text)
+        text = f"another row of this document can't be deleted ({error.code}): delete it in Salesforce, then replay the record"
+        result.leave_former(RowError(FORMER_STAYS, (), text), TRIES)
 
 
 def _parent(item: Item) -> str:

@@ -243,13 +243,10 @@ class RelationSending(Sending):
             return Result(item, again=True)  # somebody was there first: it is looked at
         return Result(item, error=error)
 
-    def _note_former(self, result: Result, error: RowError) -> None:
-        result.written = True
-        if result.item.attempts < _TRIES:
-            result.again = True
-        else:
-            text = f"the relation that this one takes the place of can't be deleted ({error.code}): delete it in Salesforce, then replay the record"
-            result.error = RowError(FORMER_STAYS, (), text)
+    @staticmethod
+    def _note_former(result: Result, error: RowError) -> None:
+        text = f"the relation that this one takes the place of can't be deleted ({error.code}): delete it in Salesforce, then replay the record"
+        result.leave_former(RowError(FORMER_STAYS, (), text), _TRIES)
 
     async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> list[RowResult]:
         return await self.collections.insert(RELATION, rows)

@@ -60,7 +60,7 @@ class Result:
         created: the call made the row, with all its columns.
         contact: the contact that the row has now, "" for nobody; None when that is not known, see `agents.contact_step`.
         moved: the column of the contact, when it is another one than before.
-        written: the row was written, but its contact couldn't be changed: ``error`` or ``again`` is about that.
+        written: the row was written, but its contact couldn't be changed, or the row that it takes the place of is left: ``error`` or ``again`` is about that.
         lost: the row is not in Salesforce any more.
         orphan: it was refused because what it refers to is not.
     """
@@ -76,6 +76,16 @@ class Result:
     written: bool = False
     lost: bool = False
     orphan: bool = False
+
+    def leave_former(self, error: RowError, tries: int) -> None:
+        """The row is written, but the one that it takes the place of can't be deleted: tried again ``tries`` times, then refused with ``error``.
+
+        As long as it is tried again the former row stays the known one: nobody would find it else.
+        """
+        if self.item.attempts < tries:
+            self.again = True
+        else:
+            self.written, self.error = True, error
 
 
 class Written(NamedTuple):

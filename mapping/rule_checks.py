@@ -115,9 +115,9 @@ def _content(path: Path, rule: ObjectRule) -> Iterator[Mistake]:
         if rule.max_bytes is not None:
             yield (*path, "max_bytes"), f"rows of {rule.target} have no content", f"remove it, or use `target: {FILE}`"
         return
-    if rule.attaches and rule.resource != "documents":
-        yield (*path, "target"), f"`{rule.resource}` are no Attachments", "use `resource: documents`"
     if rule.attaches:
+        if rule.resource != "documents":
+            yield (*path, "target"), f"`{rule.resource}` are no Attachments", "use `resource: documents`"
         return
     if rule.resource not in {"documents", "note-images"}:
         yield (*path, "target"), f"`{rule.resource}` have no content", "use `resource: documents`"

@@ -172,6 +172,24 @@ async def test_the_former_row_stays_until_another_one_is_made(related: Pipeline,
     assert set(relations(related, of)) == {"practice:1", "practice:4"}
 
 
+async def test_a_former_row_that_is_locked_for_a_while_goes(related: Pipeline, numbers: Iterator[int]) -> None:
+    of = next(numbers)
+    patient(related, of, "1")
+    related.practice.put("practice_membership", membership(of, of, "2"))
+    await related.equal()
+    related.org.fault(route="AccountContactRelation delete", kind="lock", count=2)
+    related.practice.put("practice_membership", membership(of, of, "3"))
+
+    async def gone() -> bool:
+        assert set(relations(related, of)) == {"practice:1", "practice:3"}
+        return True
+
+    await eventually(gone, within=60, every=0.3)
+    assert all(related.org.struck())
+    related.org.clear_faults()
+    await related.equal()
+
+
 async def test_the_same_practice_twice_is_held_and_an_unknown_one_waits(
     related: Pipeline, numbers: Iterator[int]
 ) -> None:
