@@ -1,7 +1,8 @@
 """Control's side of the API calls: asks the org how it stands, gives workers leases out of what may be used, and tells everybody both.
 
 Owns nothing that can't be lost: what it has given is in the topic, and without it the workers go by what the org tells them (`agents.purse`). It makes
-a call every `target.limits_seconds` while somebody works, and one every `target.look_seconds` when nobody does or the calls are used up.
+a call every `target.limits_seconds` while somebody works, earlier when calls run short or a worker has heard that others use many, and one every
+`target.look_seconds` when nobody does or the calls are used up.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ ORG: Final = b"org"
 LEASE: Final = b"lease:"
 _CALLS: Final = "DailyApiRequests"
 _STORAGE: Final = "DataStorageMB"
+_LEAST_SECONDS: Final = 30.0
+"""Between two looks, whatever is heard."""
 
 
 class Governor:
@@ -51,6 +54,7 @@ class Governor:
         self._short_since: int | None = None
         self._looked_at: dict[str, int] = {}
         self._wanted = asyncio.Event()
+        self._early = asyncio.Event()
         self._read_all = False
 
     async def run(self) -> None:
@@ -101,6 +105,9 @@ class Governor:
         self._book.ask(Asker(told["worker"], told["ask"], told["spent"], told["wants"], checks, at))
         if told["spent"] != self._looked_at.get(told["worker"]) or self._short_since:
             self._wanted.set()
+        news = self._book.short(time.monotonic()) or self._book.outdated(told["used"] or 0)
+        if news and self._read_all and not self._short_since:
+            self._early.set()
 
     async def _grant(self, producer: AIOKafkaProducer) -> None:
         now, at = time.monotonic(), int(time.time() * 1000)
@@ -121,10 +128,19 @@ class Governor:
                 await asyncio.wait_for(self._wanted.wait(), self._settings.target.look_seconds)
             self._wanted.clear()
             if self._read_all and self._book.workers(time.monotonic()):
-                await asyncio.sleep(await self._look(producer, org))
+                await self._pause(await self._look(producer, org))
+
+    async def _pause(self, seconds: float) -> None:
+        """Until the next look is due, or news make it so."""
+        least = min(seconds, self._settings.target.look_seconds, _LEAST_SECONDS)
+        await asyncio.sleep(least)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._early.wait(), seconds - least)
+            self._wanted.set()
 
     async def _look(self, producer: AIOKafkaProducer, org: Salesforce) -> float:
         """Asks the org once, and tells everybody; returns the seconds until the next look is due."""
+        self._early.clear()
         spent, at = self._book.spent(), time.monotonic()
         limits: dict[str, Any] = {}
         try:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from connectors.salesforce.shares import Reserve, divide
 
 LEASE_SECONDS: Final = 90.0
 FORGOTTEN_SECONDS: Final = 60.0
 """A worker that has not asked for so long wants nothing; it asks three times as often."""
+_FEW: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class Lease:
     ends: float
 
 
+class _Reading(NamedTuple):
+    """The arguments of `Book.measured`."""
+
+    used: int
+    most: int
+    spent: Mapping[str, int]
+
+
 class Book:
     """Who may make how many calls.
 
@@ -62,6 +71,7 @@ class Book:
         self._answered: dict[str, str] = {}
         self._room: int | None = None
         self._kept = 0
+        self._reading = _Reading(0, 0, {})
 
     def ask(self, asker: Asker) -> None:
         """Notes what a worker has made and wants."""
@@ -88,6 +98,17 @@ class Book:
         owed = sum(max(0, lease.upto - spent.get(name, 0)) for name, lease in self._leases.items())
         self._room = self._reserve.line(most, len(self.workers(at))) - used - owed
         self._kept = self._reserve.kept_for_loading(most)
+        self._reading = _Reading(used, most, spent)
+
+    def outdated(self, used: int) -> bool:
+        """Whether the last reading says too little: since then others than us have used more than a hundredth of the org's calls.
+
+        Arguments:
+            used: calls of the last 24 hours, as a worker has heard it; older ones say nothing.
+        """
+        before = self._reading
+        ours = sum(asker.spent - before.spent.get(name, asker.spent) for name, asker in self._askers.items())
+        return self._room is not None and used > before.used + ours + max(_FEW, before.most // 100)
 
     def workers(self, now: float) -> list[str]:
         """Workers that have asked lately."""

@@ -136,7 +136,8 @@ class TargetSettings(_Section):
         default=None, description="The same as a number of calls; it counts instead of the share."
     )
     limits_seconds: Seconds = Field(
-        default=30, description="Time between two looks at the org's limits, while there is work."
+        default=300,
+        description="Time between two looks at the org's limits, while there is work; earlier when calls run short or others use many.",
     )
     look_seconds: Seconds = Field(
         default=300, description="The same while the calls are used up: each look costs one of the reserve."

@@ -5,7 +5,7 @@ are built on it. Source of fact: REST API Developer Guide v66.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -16,7 +16,7 @@ import orjson
 from connectors.errors import BadAnswer
 from connectors.exchange import USER_AGENT, exchange, json_of, tls_context, translated
 from connectors.retry import NO_RETRY, Retry
-from connectors.salesforce import soql
+from connectors.salesforce import queries, soql
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.refusals import refusal
 
@@ -266,6 +266,11 @@ class Salesforce:
             ConnectorError: See `connectors.errors`.
         """
         page = await self.json("GET", "/queryAll" if every else "/query", what="query", params={"q": text}, read=True)
+        async for rows in self._following(page):
+            yield rows
+
+    async def _following(self, page: Any) -> AsyncIterator[list[dict[str, Any]]]:
+        """The rows of a query's first page, and those of all that follow it."""
         while True:
             if not isinstance(page, dict) or not isinstance(page.get("records"), list):
                 raise BadAnswer(_SERVICE, "the query's page is not what it should be")
@@ -274,6 +279,16 @@ class Salesforce:
             if not following:
                 return
             page = await self.json("GET", str(following), what="next page of a query", read=True)
+
+    async def _first_pages(self, texts: Sequence[str]) -> list[Any]:
+        """The first page of each query, by one call."""
+        body = orjson.dumps(queries.asked(self._root, texts))
+        call = _Call("POST", "/composite", None, body, {"Content-Type": "application/json"}, "queries")
+
+        async def once() -> list[Any]:
+            return queries.pages(json_of(await self._once(call), _SERVICE), len(texts))
+
+        return await self._retry.run(once)
 
     async def user_id(self) -> str:
         """The Salesforce id of the user that we are.
@@ -287,7 +302,7 @@ class Salesforce:
         return str(answer["user_id"])
 
     async def query_in(self, select: str, field: str, values: Iterable[str]) -> list[dict[str, Any]]:
-        """All rows whose field is one of the values, in as many queries as the address limit needs.
+        """All rows whose field is one of the values, in as many queries as the address limit needs; five of them are one call.
 
         Args:
             select: `SELECT … FROM …`, without WHERE.
@@ -298,8 +313,14 @@ class Salesforce:
             ConnectorError: See `connectors.errors`.
         """
         rows: list[dict[str, Any]] = []
-        for text in soql.in_lists(select, field, values):
-            rows.extend(await self.query(text))
+        asked = list(soql.in_lists(select, field, values))
+        for start in range(0, len(asked), queries.MOST_QUERIES):
+            texts = asked[start : start + queries.MOST_QUERIES]
+            if len(texts) == 1:
+                rows.extend(await self.query(texts[0]))
+                continue
+            for page in await self._first_pages(texts):
+                rows.extend([row async for part in self._following(page) for row in part])
         return rows
 
     def _build(self, token: str, call: "_Call") -> httpx.Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from agents.adoption import Adoption, MatchRule
@@ -21,8 +22,9 @@ def _inserting(*, unique: bool = True, rules: dict[str, MatchRule] | None = None
     return Inserting(Adoption(nothing, nothing, "VP_Id__c", rules or {}), 3, unique=unique)
 
 
-def _rows(count: int) -> list[Item]:
-    return [item(row(f"patient:{number}", LastName="x")) for number in range(count)]
+def _rows(count: int, *, old: bool = False) -> list[Item]:
+    at = 1 if old else int((datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds())
+    return [item(row(f"patient:{number}", at, LastName="x")) for number in range(count)]
 
 
 def test_rows_that_nothing_is_known_of_are_inserted_as_absent() -> None:
@@ -37,6 +39,13 @@ def test_too_few_for_a_job_are_looked_for() -> None:
     rows[0].attempts = 1
     assert _inserting().choose(rows) == set()
     assert all(one.origin is None for one in rows)
+
+
+def test_half_a_job_of_rows_of_long_ago_is_inserted() -> None:
+    rows = _rows(2, old=True)
+    assert _inserting().choose(rows) == {one.key for one in rows}
+    assert _inserting().choose([*rows[:1], *_rows(2)[1:]]) == set()
+    assert _inserting().choose(rows[:1]) == set()
 
 
 def test_without_a_unique_column_or_with_a_match_rule_rows_are_looked_for() -> None:

@@ -81,6 +81,7 @@ class Run:
                 self._directory,
                 CARRYOVER_KAFKA__SESSION_SECONDS="6",
                 CARRYOVER_LOAD__BULK_FROM_ROWS="40",
+                CARRYOVER_LOAD__IDLE_SECONDS="0.1",  # what waits for company can't be harmed
             )
             try:
                 await self._carry_out()

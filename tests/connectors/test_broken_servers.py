@@ -207,3 +207,42 @@ async def test_a_result_that_is_no_csv_is_a_bad_answer():
     async with salesforce(lambda _: httpx.Response(200, content=b'"a","b"\n"1"\n')) as client:
         with pytest.raises(BadAnswer, match="successfulResults"):
             [row async for row in Bulk(client).successful("750")]
+
+
+SEVERAL = [f"{number:0100}" for number in range(300)]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        None,
+        {},
+        [],
+        [{"referenceId": "q0", "httpStatusCode": 200, "body": {"records": []}}],
+        [{"referenceId": f"q{number}", "httpStatusCode": "200", "body": {"records": []}} for number in range(3)],
+        [{"referenceId": f"q{number}", "httpStatusCode": 200, "body": []} for number in range(3)],
+    ],
+)
+async def test_an_answer_to_several_queries_that_lacks_one_is_a_bad_answer(parts: object):
+    async with salesforce(lambda _: httpx.Response(200, json={"compositeResponse": parts})) as org:
+        with pytest.raises(BadAnswer):
+            await org.query_in("SELECT Id FROM Contact", "VP_Id__c", SEVERAL)
+
+
+async def test_one_of_several_queries_that_fails_for_a_moment_is_asked_again():
+    def answer(status: int, body: object) -> httpx.Response:
+        parts = [
+            {"referenceId": f"q{number}", "httpStatusCode": 200, "body": {"records": [{"Id": number}]}}
+            for number in range(3)
+        ]
+        parts[1] |= {"httpStatusCode": status, "body": body}
+        return httpx.Response(200, json={"compositeResponse": parts})
+
+    answers = [
+        answer(500, [{"errorCode": "QUERY_TIMEOUT", "message": "too long"}]),
+        answer(200, {"records": [{"Id": 1}]}),
+    ]
+    async with salesforce(lambda _: answers.pop(0), QUICK) as org:
+        found = await org.query_in("SELECT Id FROM Contact", "VP_Id__c", SEVERAL)
+    assert [row["Id"] for row in found] == [0, 1, 2]
+    assert not answers

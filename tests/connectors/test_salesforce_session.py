@@ -95,8 +95,39 @@ async def test_long_lists_are_asked_for_in_parts(org: Salesforce):
     before = org.api_calls
     found = await org.query_in("SELECT Id, VP_Id__c, Name FROM Account", "VP_Id__c", wanted)
     assert {row["VP_Id__c"] for row in found} == {row["VP_Id__c"] for row in rows}
-    assert org.api_calls - before > 2
+    assert org.api_calls - before == 1
     assert await org.query_in("SELECT Id FROM Account", "VP_Id__c", []) == []
+
+
+async def test_what_several_queries_find_is_read_to_its_last_page(org: Salesforce):
+    for start in range(0, 2_400, 200):
+        rows = [{"Name": "Branch", "Site": f"{start % 400}", "VP_Id__c": f"branch:{start + n}"} for n in range(200)]
+        assert all(result.success for result in await Collections(org).upsert("Account", "VP_Id__c", rows))
+    wanted = ["0", "200", *(f"absent {number:020}" for number in range(900))]
+    before = org.api_calls
+    assert len(await org.query_in("SELECT VP_Id__c FROM Account", "Site", wanted)) == 2_400
+    assert org.api_calls - before == 2
+
+
+async def test_more_queries_than_one_call_takes_go_by_several(org: Salesforce):
+    wanted = [f"{number:0200}" for number in range(500)]
+    before = org.api_calls
+    assert await org.query_in("SELECT Id FROM Account", "VP_Id__c", wanted) == []
+    assert org.api_calls - before == 2
+
+
+async def test_one_of_several_queries_that_is_wrong_names_the_column_and_no_value(org: Salesforce):
+    with pytest.raises(RequestRefused) as caught:
+        await org.query_in(
+            "SELECT Shoe__c FROM Contact", "LastName", ["Quixotic" * 10] + [f"{n:0100}" for n in range(500)]
+        )
+    assert "Shoe__c" in str(caught.value)
+    assert "Quixotic" not in str(caught.value)
+
+
+async def test_a_passing_fault_of_several_queries_is_not_noticed(org: Salesforce, break_org: Break):
+    break_org("503", count=2, route="POST /services/data", retry_after=0.01)
+    assert await org.query_in("SELECT Id FROM Account", "VP_Id__c", [f"{n:0100}" for n in range(300)]) == []
 
 
 async def test_a_quoted_value_finds_exactly_itself(org: Salesforce):

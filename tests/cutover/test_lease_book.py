@@ -109,3 +109,14 @@ def test_before_the_org_was_asked_nobody_gets_a_word() -> None:
     book = Book(Reserve(0.2))
     book.ask(_ask("deliver-0", 30))
     assert book.grants(0.0) == []
+
+
+def test_what_workers_hear_outdates_a_reading_when_others_than_they_have_used_many_calls() -> None:
+    book = Book(Reserve(0.2))
+    assert not book.outdated(5_000), "there is no reading yet"
+    book.ask(_ask("deliver-0", 30, spent=100))
+    book.measured(1_000, 100_000, book.spent(), 0.0)
+    book.ask(_ask("deliver-0", 30, spent=3_100, ask="2"))
+    assert not book.outdated(4_000), "they are its own"
+    assert not book.outdated(5_000), "a hundredth is nothing"
+    assert book.outdated(5_001)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from connectors.salesforce import Salesforce
 from cutover.census import RESOURCES
 from ops.kafka import LocalKafka
 from sandbox.process import SandboxProcess
@@ -81,6 +83,38 @@ async def test_two_loaders_leave_the_reserve_alone_and_go_on_when_there_are_call
     await short.conserved(within=150)
     assert not await short.rejects()
     assert not (await short.status())["calls"]["waiting"]
+
+
+async def test_a_look_at_the_limits_is_made_early_when_others_use_the_calls(
+    kafka: LocalKafka, topic_prefix: str, tmp_path: Path
+) -> None:
+    seldom = {"CARRYOVER_TARGET__LIMITS_SECONDS": "3600", "CARRYOVER_TARGET__LOOK_SECONDS": "5"}
+    with SandboxProcess.start(patients=20, practices=2, clean=True, resources=RECORDS) as sandbox:
+        pipeline = Pipeline(kafka.bootstrap, topic_prefix, sandbox, tmp_path, **seldom)
+        try:
+            pipeline.org.calls_a_day(10_000)
+            await pipeline.begin()
+            await pipeline.start_all()
+            await pipeline.equal(within=90)
+            await pipeline.conserved(within=90)
+            await pipeline.at_rest()
+            first = (await pipeline.status())["calls"]["by"]["control"]
+            await asyncio.sleep(15)  # as many looks would have been made by then if it went by the time alone
+            assert (await pipeline.status())["calls"]["by"]["control"] == first == 1
+
+            card = sandbox.salesforce
+            async with Salesforce(card["url"], card["client_id"], card["client_secret"]) as others:
+                for _ in range(300):
+                    await others.limits()
+            pipeline.practice.put("patient", {"id": "1", "last_name": "Changed"})
+
+            async def looked() -> bool:
+                calls = (await pipeline.status())["calls"]
+                return bool(calls["by"]["control"] == first + 1 and calls["used"] > 300)
+
+            await eventually(looked, within=60)
+        finally:
+            pipeline.kill()
 
 
 async def test_without_control_loaders_go_by_what_the_org_says_and_leave_the_reserve_alone(short: Pipeline) -> None:
