@@ -98,25 +98,13 @@ class Allowance:
             while not self._purse.may(now := time.monotonic()):
                 if self.waiting and now - self._said > _SAID_AGAIN_SECONDS:
                     self._said = now
-                    self._say()
+                    log.warning("%s", self._purse.shortage(self._stage))
                 await asyncio.sleep(_LOOK_SECONDS)
                 meanwhile()
         finally:
             self._held -= 1
             if not self._held:
                 self._since = None
-
-    def _say(self) -> None:
-        used, most = self._purse.used, self._purse.most
-        stands = (
-            "" if most is None else f": {used:,} of {most:,} are used, {self._reserve.of(most):,} stay for its users"
-        )
-        log.warning(
-            "%s waits for API calls of the org%s. It goes on by itself as calls of 24 hours ago fall out of the count; "
-            "`carryover status` tells more, target.reserve changes what stays",
-            self._stage,
-            stands,
-        )
 
     def heard(self, used: int, most: int) -> None:
         """An answer has told how the org stands."""

@@ -22,6 +22,7 @@ from cutover.caught_up import caught_up
 from cutover.chosen_map import read_map
 from cutover.ledger.delivery import position
 from cutover.ledger.read import Reader
+from cutover.operator_calls import OperatorCalls
 from cutover.publish import open_publisher
 from cutover.settings import Settings
 from cutover.target import open_target
@@ -77,7 +78,7 @@ async def reconcile(settings: Settings, *, dry_run: bool) -> list[Found]:
     document, _ = read_map(settings)
     answer: list[Found] = []
     asked: list[Ready] = []
-    async with open_target(settings) as target:
+    async with open_target(settings, meter=OperatorCalls("reconcile", settings.target)) as target:
         me = await target.user_id()
         for sobject in settings.catalogue.sobjects:
             if any(rule.target == sobject for rule in document.rows.values()):

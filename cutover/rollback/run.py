@@ -18,6 +18,7 @@ from cutover import phase
 from cutover.caught_up import caught_up
 from cutover.chosen_map import read_map
 from cutover.ledger.read import Reader
+from cutover.operator_calls import OperatorCalls
 from cutover.outcome import Refused
 from cutover.publish import open_publisher
 from cutover.rollback.children import Children
@@ -119,7 +120,7 @@ async def _pass(settings: Settings, scene: _Scene, run: str, outputs: Outputs | 
 async def _scene(settings: Settings) -> AsyncIterator[_Scene]:
     document, _ = read_map(settings)
     records = SourceRecords(settings.kafka.bootstrap)
-    async with open_target(settings) as target:
+    async with open_target(settings, meter=OperatorCalls("rollback", settings.target)) as target:
         me = await target.user_id()
         await records.start()
         try:
