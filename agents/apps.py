@@ -91,7 +91,7 @@ class Setup:
         idle_seconds: see `agents.load.Load`.
         owners_again_seconds: see `agents.owners.Owners`.
         make_lost_again: see `agents.loss.Loss`.
-        verify_window: see `agents.verify.Verify`.
+        verify_window, verify_idle_seconds: see `agents.verify.Verify`.
         overrides: further Faust settings.
     """
 
@@ -111,6 +111,7 @@ class Setup:
     owners_again_seconds: float = 30.0
     make_lost_again: bool = False
     verify_window: int = 8000
+    verify_idle_seconds: float = 1.0
     overrides: Mapping[str, Any] | None = None
 
 
@@ -428,6 +429,7 @@ def verify(setup: Setup, salesforce: Salesforce, records: SourceRecords, allowan
         {name: len(document.objects[name].columns) for name in document.objects if document.objects[name].part_of},
         FileRows(salesforce, FilePlaces(salesforce, homes_of(document))),
         window=setup.verify_window,
+        idle_seconds=setup.verify_idle_seconds,
         files=_files(salesforce, document),
     )
     app = parts.app(window_records=setup.verify_window)

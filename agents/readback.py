@@ -14,10 +14,11 @@ from connectors.salesforce.collections import MOST_IDS
 FEW: Final = 200
 """Of one Salesforce object; so many are worth waiting for more."""
 
-SILENCE_SECONDS: Final = 1.0
-LONG_SILENCE_SECONDS: Final = 15.0
-MOST_SECONDS: Final = 60.0
-"""What a landing waits at most, whatever comes."""
+LONG_SILENCE: Final = 15
+"""Idle times without a landing until many are read."""
+
+PATIENCE: Final = 60
+"""Idle times that a landing waits at most, whatever comes."""
 
 
 class Landing(Protocol):
@@ -29,18 +30,21 @@ class Landing(Protocol):
 L = TypeVar("L", bound=Landing)
 
 
-def ripe(waiting: Mapping[str, Sequence[L]], *, silence: float, now: float, full: bool = False) -> Iterator[L]:
+def ripe(
+    waiting: Mapping[str, Sequence[L]], *, silence: float, idle: float, now: float, full: bool = False
+) -> Iterator[L]:
     """What is read now of the landings that wait, by Salesforce object and in the order they came.
 
     Arguments:
         waiting: by Salesforce object; an object's are read by calls of their own.
         silence: seconds since a landing of any object has come.
+        idle: so many of them, and a few are read.
         now: the time, in seconds.
         full: whether none can come before some are read: then those of the objects that have waited for longer.
     """
     horizon = max(now, _middle(waiting)) if full else now
     for landings in waiting.values():
-        quiet = silence >= (SILENCE_SECONDS if len(landings) < FEW else LONG_SILENCE_SECONDS)
+        quiet = silence >= (idle if len(landings) < FEW else LONG_SILENCE * idle)
         whole = len(landings) - len(landings) % MOST_IDS
         yield from landings if quiet or (landings and landings[0].due <= horizon) else landings[:whole]
 

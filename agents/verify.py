@@ -25,7 +25,7 @@ from agents.item import Ticket
 from agents.landing import Landing
 from agents.outputs import DOUBT, Outputs, check_of, row_of
 from agents.patience import insist
-from agents.readback import MOST_SECONDS, ripe
+from agents.readback import PATIENCE, ripe
 from agents.source_records import Place, SourceRecord, SourceRecords, change_at
 from connectors.salesforce.collections import MOST_IDS, Collections
 from connectors.salesforce.session import Salesforce
@@ -90,6 +90,7 @@ class Verify:
         values: by object, how many values of a record that counts in another's row are compared.
         rows: reads rows back; as they are when None.
         window: how many records of a partition may be unfinished; see `transport.app.App`.
+        idle_seconds: see `agents.readback`.
         files: gives the references of documents' newest versions, by the documents' ids; None when no text has addresses of files.
     """
 
@@ -106,6 +107,7 @@ class Verify:
         rows: Collections | None = None,
         *,
         window: int,
+        idle_seconds: float,
         files: Callable[[Sequence[str]], Awaitable[dict[str, str]]] | None = None,
     ) -> None:
         self._outputs = outputs
@@ -120,6 +122,7 @@ class Verify:
         self._values = values or {}
         self._references: dict[str, str] = {}
         self._window = window
+        self._idle_seconds = idle_seconds
         self._doubts = Doubts()
         self._again: dict[str, Check] = {}
         self._read_again: dict[str, Check] = {}
@@ -179,7 +182,7 @@ class Verify:
     def _gather(self, check: Check) -> None:
         """Lets a landing wait for others: one call reads many rows."""
         now = time.monotonic()
-        check.due = now + MOST_SECONDS
+        check.due = now + PATIENCE * self._idle_seconds
         self._again[check.landing.reference] = check
         self._came = now
 
@@ -195,7 +198,7 @@ class Verify:
         crowded = self._crowded()
         full = bool(crowded) and any(check.tp in crowded for check in self._again.values())
         # Into a full window no company comes, however long one waits.
-        return [*due, *ripe(new, silence=now - self._came, now=now, full=full)]
+        return [*due, *ripe(new, silence=now - self._came, idle=self._idle_seconds, now=now, full=full)]
 
     def _crowded(self) -> set[TopicPartition]:
         """The partitions of which nothing more is handed out before something is finished; all that waits is of one assignment (`tick`)."""

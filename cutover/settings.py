@@ -181,6 +181,10 @@ class ResolveSettings(_Section):
 class VerifySettings(_Section):
     """How landed rows are read back."""
 
+    idle_seconds: Seconds = Field(
+        default=1.0,
+        description="Without another landing a few rows are read back after so long, many after 15 times as long; none waits for more than 60 times.",
+    )
     window_records: Count = Field(
         default=8000,
         description="Records of a partition of the audit that may wait at once: more of them fill calls better and take more memory.",

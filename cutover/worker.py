@@ -100,6 +100,7 @@ async def _serve(settings: Settings, stage: str, worker: str, data_dir: Path) ->
         owners_again_seconds=settings.resolve.owners_again_seconds,
         make_lost_again=settings.load.make_lost_again,
         verify_window=settings.verify.window_records,
+        verify_idle_seconds=settings.verify.idle_seconds,
         overrides={
             "broker_session_timeout": settings.kafka.session_seconds,
             "broker_heartbeat_interval": min(3.0, settings.kafka.session_seconds / 6),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.readback import FEW, LONG_SILENCE_SECONDS, MOST_SECONDS, SILENCE_SECONDS, ripe
+from agents.readback import FEW, LONG_SILENCE, PATIENCE, ripe
 from connectors.salesforce.collections import MOST_IDS
+
+IDLE = 0.5
 
 
 @dataclass
 class Waits:
-    due: float = MOST_SECONDS
+    due: float = PATIENCE * IDLE
 
 
 def count(number: int, *, silence: float = 0.0, now: float = 1.0) -> int:
-    return len(list(ripe({"patient": [Waits() for _ in range(number)]}, silence=silence, now=now)))
+    return len(list(ripe({"patient": [Waits() for _ in range(number)]}, idle=IDLE, silence=silence, now=now)))
 
 
 def test_what_fills_calls_is_read_at_once_and_the_rest_waits_for_company() -> None:
@@ -23,19 +25,19 @@ def test_what_fills_calls_is_read_at_once_and_the_rest_waits_for_company() -> No
 
 
 def test_a_few_are_read_after_a_short_silence_many_after_a_long_one() -> None:
-    assert count(FEW - 1, silence=SILENCE_SECONDS) == FEW - 1
-    assert count(FEW, silence=SILENCE_SECONDS) == 0
-    assert count(FEW, silence=LONG_SILENCE_SECONDS) == FEW
+    assert count(FEW - 1, silence=IDLE) == FEW - 1
+    assert count(FEW, silence=IDLE) == 0
+    assert count(FEW, silence=LONG_SILENCE * IDLE) == FEW
 
 
 def test_nothing_waits_longer_than_it_may_however_many_come() -> None:
-    assert count(FEW, now=MOST_SECONDS) == FEW
+    assert count(FEW, now=PATIENCE * IDLE) == FEW
 
 
 def test_each_object_waits_for_itself() -> None:
     patients, visits = [Waits() for _ in range(FEW)], [Waits()]
-    assert list(ripe({"patient": patients, "appointment": visits}, silence=SILENCE_SECONDS, now=1.0)) == visits
-    assert list(ripe({"patient": []}, silence=0.0, now=MOST_SECONDS)) == []
+    assert list(ripe({"patient": patients, "appointment": visits}, idle=IDLE, silence=IDLE, now=1.0)) == visits
+    assert list(ripe({"patient": []}, idle=IDLE, silence=0.0, now=PATIENCE * IDLE)) == []
 
 
 def test_into_a_full_window_none_can_come_and_the_objects_that_have_waited_longer_are_read() -> None:
@@ -44,7 +46,10 @@ def test_into_a_full_window_none_can_come_and_the_objects_that_have_waited_longe
         "appointment": [Waits(50.0) for _ in range(FEW)],
         "invoice": [Waits(20.0), Waits(59.0)],
     }
-    assert list(ripe(waiting, silence=0.0, now=1.0)) == []
-    assert list(ripe(waiting, silence=0.0, now=1.0, full=True)) == waiting["patient"] + waiting["invoice"]
-    assert list(ripe({"note": waiting["appointment"]}, silence=0.0, now=1.0, full=True)) == waiting["appointment"]
-    assert list(ripe({"note": []}, silence=0.0, now=1.0, full=True)) == []
+    assert list(ripe(waiting, idle=IDLE, silence=0.0, now=1.0)) == []
+    assert list(ripe(waiting, idle=IDLE, silence=0.0, now=1.0, full=True)) == waiting["patient"] + waiting["invoice"]
+    assert (
+        list(ripe({"note": waiting["appointment"]}, idle=IDLE, silence=0.0, now=1.0, full=True))
+        == waiting["appointment"]
+    )
+    assert list(ripe({"note": []}, idle=IDLE, silence=0.0, now=1.0, full=True)) == []

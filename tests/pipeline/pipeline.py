@@ -80,6 +80,7 @@ class Pipeline:
             "CARRYOVER_TARGET__CLIENT_ID": sandbox.salesforce["client_id"],
             "CARRYOVER_TARGET__CLIENT_SECRET": sandbox.salesforce["client_secret"],
             "CARRYOVER_LOAD__IDLE_SECONDS": "0.2",
+            "CARRYOVER_VERIFY__IDLE_SECONDS": "0.2",
             "CARRYOVER_RESOLVE__LOOKUP_AFTER_SECONDS": "0.5",
             "CARRYOVER_RESOLVE__HOLD_AFTER_SECONDS": "2",
             "CARRYOVER_CONTROL__PORT": "0",
