@@ -17,7 +17,7 @@ FEW: Final = 200
 LONG_SILENCE: Final = 15
 """Idle times without a landing until many are read."""
 
-PATIENCE: Final = 60
+PATIENCE: Final = 120
 """Idle times that a landing waits at most, whatever comes."""
 
 

@@ -3,8 +3,8 @@
 The whole service between sandboxes; the org counts its calls itself, by route. The fewest calls are computed from what there was to do, however our
 partitions divide it:
 
-- a Bulk job for each 10,000 rows of an object (2,000 rows or more): created, uploaded, closed, asked for once, its successful rows read: 5;
-- for fewer rows a collections call for each 200;
+- a Bulk job for each 10,000 rows of an object: created, uploaded, closed, asked for once, its successful rows read: 5;
+- for fewer rows a collections call for each 200, where these are fewer than 5;
 - verification: a retrieve for each 2,000 rows of an object;
 - in the snapshot: each object described once in each of the two processes that talk to the org, and its users asked for once.
 
@@ -94,7 +94,7 @@ async def _move(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
             variables = environment(kafka.bootstrap, prefix, sandbox.salesforce, sandbox.visual_practice, directory)
             config = settings({**variables, "CARRYOVER_KAFKA__PARTITIONS": str(given.partitions)})
             await provision.apply(kafka.bootstrap, config.catalogue)
-            before = await _begin(config, org)
+            before, described = await _begin(config, org)
             with Stages({**variables, "CARRYOVER_KAFKA__PARTITIONS": str(given.partitions)}, directory) as stages:
                 late = ("deliver", "verify") if given.backlog else ()
                 for process in _PROCESSES:
@@ -106,7 +106,7 @@ async def _move(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
                     stages.start(process)
                 await _settled(config, stages, patients, time.monotonic() + given.longest)
                 rows = {one: count for one in _OBJECTS if (count := _count(org, one))}
-                snapshot = _part(before, _calls(org), rows, 2 * len(_OBJECTS) + 1)
+                snapshot = _part(before, _calls(org), rows, 2 * described + 1)
                 before = _calls(org)
                 changed = _change(desk, patients)
                 await _begun(config, stages, time.monotonic() + given.longest)
@@ -118,14 +118,18 @@ def _door(url: str) -> httpx.Client:
     return httpx.Client(base_url=f"{url}/__admin", timeout=300)
 
 
-async def _begin(config: Settings, org: httpx.Client) -> Counter[str]:
-    """Decides who owns what belongs to nobody, and begins; the calls that this took don't count."""
+async def _begin(config: Settings, org: httpx.Client) -> tuple[Counter[str], int]:
+    """Decides who owns what belongs to nobody, and begins.
+
+    Returns:
+        The calls so far, which don't count, and how many objects of the org the map is about.
+    """
     async with open_target(config) as target:
         user = await find_user(target, STAFF[6].email)
     document, map_hash = read_map(config)
     await decide(config, document, Codec(), FALLBACK, user["Id"])
     await phase.begin(config, Codec(), map_hash)
-    return _calls(org)
+    return _calls(org), len({rule.target for rule in document.rows.values()} | {*document.roles})
 
 
 def _calls(org: httpx.Client) -> Counter[str]:
@@ -152,7 +156,7 @@ def _part(before: Counter[str], after: Counter[str], rows: dict[str, int], once:
 
 def _fewest(rows: dict[str, int]) -> int:
     """Calls that writing and reading back so many rows of each object takes at least."""
-    written = sum(5 * ceil(count / 10_000) if count >= 2_000 else ceil(count / 200) for count in rows.values())
+    written = sum(min(5 * ceil(count / 10_000), ceil(count / 200)) for count in rows.values())
     return written + sum(ceil(count / 2_000) for count in rows.values())
 
 
