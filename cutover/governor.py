@@ -106,7 +106,7 @@ class Governor:
         if told["spent"] != self._looked_at.get(told["worker"]) or self._short_since:
             self._wanted.set()
         news = self._book.short(time.monotonic()) or self._book.outdated(told["used"] or 0)
-        if news and self._read_all and not self._short_since:
+        if news and self._read_all and self._most and not self._short_since:  # before the first look all are short
             self._early.set()
 
     async def _grant(self, producer: AIOKafkaProducer) -> None:
