@@ -9,9 +9,9 @@ partitions divide it:
 - in the snapshot: each object described once in each of the two processes that talk to the org, and its users asked for once.
 
 How full batches are depends on how fast rows come; with `--backlog` loading starts when the source has been read, which shows what full batches cost.
-Token calls are none of these (the org does not count them). That a composite request may carry five collections is not reckoned with: we don't use it for rows, as
-its answer would hold those of all five. Nothing is reckoned for finding out whether a row is there already, for polling a job again, or for
-control's looks at the limits: what these cost is what the ratio shows. The delta is one burst: so many changes as a busy week has, made within a second or two.
+Token calls are none of these (the org does not count them). That a composite request may carry five collections is not reckoned with: we don't use it for
+rows, as its answer would hold those of all five. Nothing is reckoned for finding out whether a row is there already, for polling a job again, or for control's
+looks at the limits: what these cost is what the ratio shows. The delta is one burst: so many changes as a busy week has, made within a second or two.
 """
 
 from __future__ import annotations
