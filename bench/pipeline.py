@@ -4,8 +4,8 @@
 first output (a few milliseconds after the first record could be consumed) until the last row is in Salesforce; its workers have started before, as has the bare
 pipe's process.
 
-Work is measured, not patience: a snapshot's rows wait up to twenty times `load.idle_seconds` for company, to save API calls (`bench.calls` measures these, with
-the default). With all records there already that is time in which nothing happens, a few times over, so the idle time is short here; `--idle 0.5` shows the rest.
+Work is measured, not patience: a snapshot's rows wait up to twenty times `load.idle_seconds` for company, to save API calls (`bench.calls` counts these, with the
+default). With all records there already nothing happens meanwhile, a few times over, so the idle time is short here; `--idle 0.5` shows the rest.
 """
 
 from __future__ import annotations
