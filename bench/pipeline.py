@@ -4,7 +4,7 @@
 first output (a few milliseconds after the first record could be consumed) until the last row is in Salesforce; its workers have started before, as has the bare
 pipe's process.
 
-Work is measured, not patience: a snapshot's rows wait up to twenty times `load.idle_seconds` for company, to save API calls (`bench.calls` counts these, with the
+Work is measured, not patience: a snapshot's rows wait up to twenty times `load.idle_seconds` for company, saving calls (`bench.calls` counts these with the
 default). With all records there already nothing happens meanwhile, a few times over, so the idle time is short here; `--idle 0.5` shows the rest.
 """
 
