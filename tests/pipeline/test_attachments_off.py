@@ -61,7 +61,9 @@ async def test_documents_are_held_by_name_and_go_on_once_the_org_takes_them(offi
     assert await held_as(office, "document:870002") == "FILES_OFF"
 
     async def noted(text: str) -> bool:
-        assert text in office.org.rows("Task")["note:870003"]["Description"]
+        row = office.org.rows("Task").get("note:870003")
+        assert row is not None, "the note has not come yet"
+        assert text in row["Description"]
         return True
 
     await eventually(lambda: noted("not moved: document:870002"), within=60, every=0.3)
