@@ -83,7 +83,7 @@ class FilePlaces:
         Raises:
             connectors.errors.ConnectorError: the org can't be asked now.
         """
-        select = f"SELECT Id, ContentDocumentId, LinkedEntityId FROM {LINK}"  # noqa: S608
+        select = f"SELECT Id, ContentDocumentId, LinkedEntityId FROM {LINK}"  # noqa: S608 - Salesforce's own names
         found: dict[str, dict[str, str]] = defaultdict(dict)
         for row in await self._salesforce.query_in(select, "ContentDocumentId", documents):
             found[row["ContentDocumentId"]][row["LinkedEntityId"]] = row["Id"]

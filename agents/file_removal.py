@@ -21,9 +21,9 @@ async def touched(salesforce: Salesforce, ids: Sequence[str]) -> dict[str, bool]
     Raises:
         connectors.errors.ConnectorError: the org can't be asked now.
     """
-    rows = await salesforce.query_in(f"SELECT Id, ContentDocumentId, CreatedById FROM {VERSION}", "Id", ids)  # noqa: S608
+    rows = await salesforce.query_in(f"SELECT Id, ContentDocumentId, CreatedById FROM {VERSION}", "Id", ids)  # noqa: S608 - Salesforce's own names
     documents = {row["ContentDocumentId"]: row["CreatedById"] for row in rows}
-    select = f"SELECT ContentDocumentId, CreatedById, LastModifiedById FROM {VERSION}"  # noqa: S608
+    select = f"SELECT ContentDocumentId, CreatedById, LastModifiedById FROM {VERSION}"  # noqa: S608 - Salesforce's own names
     versions = await salesforce.query_in(select, "ContentDocumentId", list(documents))
     theirs = {
         one["ContentDocumentId"]

@@ -72,11 +72,9 @@ class Purse:
 
     def shortage(self, who: str) -> str:
         """Says to an operator that ``who`` waits for calls, and what will end that."""
-        stands = (
-            ""
-            if self.most is None
-            else (f": {self.used:,} of {self.most:,} are used, {self._reserve.of(self.most):,} stay for its users")
-        )
+        stands = ""
+        if self.most is not None:
+            stands = f": {self.used:,} of {self.most:,} are used, {self._reserve.of(self.most):,} stay for its users"
         return (
             f"{who} waits for API calls of the org{stands}. It goes on by itself as calls of 24 hours ago fall out of the count; "
             "`carryover status` tells more, target.reserve changes what stays"

@@ -25,7 +25,8 @@ from tests.transport.waiting import eventually
 from transport.failpoint import EXIT_CODE
 
 _ROWS: Final = {"bulk": 64, "collections": 212}  # a small job; two calls
-_IDLE_SECONDS: Final = {"bulk": "1.0", "collections": "0.3"}  # many rows wait ten times as long
+_IDLE_SECONDS: Final = {"bulk": "1.0", "collections": "0.3"}
+"""A case's rows take a while to come on a busy machine, and must leave in one batch; two calls' worth wait ten times as long."""
 _CHANGED: Final = 3
 _DELETED: Final = 2
 _AT_MOST: Final = (
@@ -170,10 +171,7 @@ class Track:
         self._start_loader()
 
     def _start_loader(self) -> None:
-        """Starts a loader in our slot; slots below it are taken by us, as by workers that are frozen.
-
-        A case's rows take a while to come on a busy machine, and must leave in one batch.
-        """
+        """Starts a loader in our slot; slots below it are taken by us, as by workers that are frozen."""
         self._taken.close()
         for number in range(self._slot):
             self._directory(number).mkdir(parents=True, exist_ok=True)

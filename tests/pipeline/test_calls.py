@@ -99,7 +99,7 @@ async def test_a_look_at_the_limits_is_made_early_when_others_use_the_calls(
             await pipeline.conserved(within=90)
             await pipeline.at_rest()
             first = (await pipeline.status())["calls"]["by"]["control"]
-            await asyncio.sleep(15)  # as many looks would have been made by then if it went by the time alone
+            await asyncio.sleep(15)  # three times as long as has to lie between two looks
             assert (await pipeline.status())["calls"]["by"]["control"] == first == 1
 
             card = sandbox.salesforce
