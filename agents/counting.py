@@ -24,7 +24,7 @@ from agents.parents import State
 from mapping.parts import Counted, Counting
 from topics.codec import compact_json
 from topics.messages import Base, Member, Need, Ready, RowMember
-from topics.version import LENGTH, STEP, Version
+from topics.version import LENGTH, STEP, with_resolution
 
 _MOST: Final = 1 << 30
 _ROW: Final = struct.Struct(f">{LENGTH}sQ")  # version, offset of the last message that changed the row
@@ -173,7 +173,7 @@ class Countings:
         if row["op"] == "upsert":
             row["columns"] = self._countings[row["object"]].complete(row["columns"], counted)
         row["members"] = [_row_member(one) for one in members]
-        row["version"] = Version.decode(row["version"])._replace(resolution=number * STEP).encode()
+        row["version"] = with_resolution(row["version"], number * STEP)
         return Emit(row, base["needs"])
 
     # -- what is there -----------------------------------------------------------------------------------------------------------------

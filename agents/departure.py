@@ -6,7 +6,7 @@ Each batch costs calls, however few rows it has.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from agents.item import moment
@@ -39,16 +39,22 @@ class Departure:
         idle_seconds: how long a row waits for company.
         full: rows of a full batch.
         awaited: whether other rows wait for these to land.
+        complete: whether no further rows of the object are on their way, as far as one knows (`agents.upstream`); asked only while rows wait.
     """
 
-    def __init__(self, idle_seconds: float, full: int, *, awaited: bool = True) -> None:
+    def __init__(
+        self, idle_seconds: float, full: int, *, awaited: bool = True, complete: Callable[[], bool] = lambda: False
+    ) -> None:
         self._idle_seconds = idle_seconds
         self._full = full
         self._awaited = awaited
+        self._complete = complete
         self._waiting = False
         self._begun = 0.0
         self._since = 0.0
         self._looked_at = 0
+        self._queued = 0
+        self._joined_at = 0.0
 
     def due(self, now: float, lanes: Collection[Lane]) -> bool:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
@@ -56,7 +62,7 @@ class Departure:
         While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
         many at once; then it takes ten idle times without another), and as long as it takes when they come fast. Nobody watches for rows that were changed
         long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another, and for 400 at most, 240 where others wait for
-        them to land.
+        them to land. None of them waits for longer than an idle time without another when all rows of the object have come.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -68,6 +74,8 @@ class Departure:
             return False
         if not self._waiting:
             self.begin(now, lanes)
+        if queued != self._queued:
+            self._queued, self._joined_at = queued, now
         if queued >= self._full:
             return True
         if any(lane.flying for lane in lanes) or now - self._since < self._idle_seconds:
@@ -82,7 +90,7 @@ class Departure:
         else:
             silence, patience = (_BURST_SILENCE, _BURST_PATIENCE) if many else (1, _PATIENCE)
         if now - self._since < silence * self._idle_seconds:
-            return False
+            return now - self._joined_at >= self._idle_seconds and self._complete()
         joined = queued - self._looked_at
         waited = now - self._begun >= patience * self._idle_seconds
         if joined <= 0 or ((crowd or joined < COMPANY) and waited):

@@ -14,10 +14,24 @@ import struct
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, cast
 
 import orjson
 
+from agents.parent_effects import (
+    Check,
+    Continue,
+    Create,
+    Effect,
+    Forward,
+    Hold,
+    Hop,
+    Later,
+    Lookup,
+    Refuse,
+    Relate,
+    Without,
+)
 from agents.picturing import document_after, is_named, may_be_told_again
 from mapping.plan import SAME
 from topics.codec import compact_json
@@ -42,89 +56,8 @@ class State(Protocol):
     def scan(self, group: bytes, *, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]: ...
 
 
-class Forward(NamedTuple):
-    """The parent's id is known (or, None, left out for now): set it in the row and send it on.
-
-    ``told`` counts the answers that the row may have gone on with before: without an id, at a placeholder, or with another id.
-    """
-
-    waiting: Waiting
-    sf_id: str | None
-    told: int
-
-
-class Relate(NamedTuple):
-    """The parent's id is known: the child relates it to an account. ``direct``: that is the one that the parent's own row has, so nothing is to be written."""
-
-    waiting: Waiting
-    sf_id: str
-    direct: bool
-
-
-class Hop(NamedTuple):
-    """The source has no such parent: wait for its placeholder instead."""
-
-    waiting: Waiting
-
-
-class Later(NamedTuple):
-    """The child doesn't wait for this parent: send it on without; it is linked when the parent has landed."""
-
-    waiting: Waiting
-
-
-class Without(NamedTuple):
-    """An image is not in Salesforce: the text goes on and says so."""
-
-    waiting: Waiting
-
-
-class Hold(NamedTuple):
-    """The child can't go on now; it stays here, by name."""
-
-    row: Ready
-    parent: str
-    code: str
-
-
-class Refuse(NamedTuple):
-    """The map says that a child of an absent parent is rejected."""
-
-    row: Ready
-    parent: str
-
-
-class Create(NamedTuple):
-    """Somebody waits for a placeholder that nobody has asked for yet."""
-
-    parent: str
-    run: str
-
-
-class Continue(NamedTuple):
-    """More children than one page: go on after ``cursor``, in a message to ourselves."""
-
-    parent: str
-    cursor: str
-
-
-class Lookup(NamedTuple):
-    """Ask the source for this parent."""
-
-    parent: str
-    run: str
-
-
-class Check(NamedTuple):
-    """Ask the parent's loader whether its row is still there."""
-
-    parent: str
-    run: str
-
-
-Effect: TypeAlias = Forward | Relate | Hop | Later | Without | Hold | Refuse | Create | Continue | Lookup | Check
-
 _ALL: Final = 1 << 62
+_IDS_MOST: Final = 5000
 _FACETS: Final = 16  # more than one child has
 _DOUBTED: Final = "doubted"
 _THERE: Final = frozenset({"landed", _DOUBTED})
@@ -170,6 +103,7 @@ class Parents:
         self._relating = relating
         self._alone = alone
         self._unknown: dict[str, _Unknown] = {}
+        self._ids: dict[str, str] = {}  # practices and staff are asked for with nearly every row
         unreleased: set[str] = set()
         for key, value in stored:
             if key.startswith(b"W|") and self._remember(key, value):
@@ -375,8 +309,18 @@ class Parents:
 
     def id_of(self, parent: str) -> str | None:
         """The Salesforce id of a parent that has landed."""
-        fate = self._fate(parent)
-        return cast("str", fate["id"]) if fate.get("fate") == "landed" else None
+        found = self._ids.get(parent)
+        if found is None:
+            fate = self._fate(parent)
+            if fate.get("fate") == "landed":
+                if len(self._ids) >= _IDS_MOST:
+                    self._ids.clear()
+                found = self._ids[parent] = fate["id"]
+        return found
+
+    def forget(self) -> None:
+        """What a chunk has written was taken back: nothing that was read since is to be believed."""
+        self._ids.clear()
 
     # -- time --------------------------------------------------------------------------------------------------------------------------
 
@@ -472,6 +416,7 @@ class Parents:
         return orjson.loads(found) if found is not None else {}
 
     def _put(self, parent: str, fate: dict[str, Any]) -> None:
+        self._ids.pop(parent, None)
         self._state.put(b"P|" + parent.encode(), compact_json(fate))
 
     def _child(self, key: bytes, value: bytes) -> Waiting:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 from agents import counting
 from agents.counting import Alone, Count, Countings, Emit, End
 from agents.outputs import NO_VERSION, Outputs, check_of, now_ms, row_of
-from agents.parents import (
+from agents.parent_effects import (
     Check,
     Continue,
     Create,
@@ -23,11 +23,11 @@ from agents.parents import (
     Hop,
     Later,
     Lookup,
-    Parents,
     Refuse,
     Relate,
     Without,
 )
+from agents.parents import Parents
 from agents.picturing import NOT_MOVED, fill, is_named
 from mapping.parts import Counting
 from mapping.plan import NAMED, placeholder_row
@@ -36,7 +36,7 @@ from state.table import Partition, StateTable
 from topics import reference
 from topics.codec import Undecodable
 from topics.messages import Base, Member, Need, Ready, Waiting
-from topics.version import STEP, Version, renumbered
+from topics.version import STEP, Version, renumbered, with_resolution
 from transport.assignment import StaleAssignment
 from transport.chunk import Chunk
 
@@ -145,6 +145,7 @@ class Resolve:
         chunk.done()
 
     async def quarantine(self, chunk: Chunk, exc: BaseException) -> None:
+        self._known(chunk.tp.partition).parents.forget()
         await self._outputs.poison(STAGE, chunk.records[0], f"QUARANTINED_{type(exc).__name__.upper()}", _POISON)
 
     @staticmethod
@@ -244,8 +245,7 @@ class Resolve:
     async def _relate(self, waiting: Waiting, sf_id: str, offset: int, *, direct: bool) -> None:
         """What the message at ``offset`` makes of a relation; numbered by it, as rows that others count in are (`agents.counting`)."""
         row = waiting["row"]
-        version = Version.decode(row["version"])
-        row["version"] = version._replace(resolution=offset * STEP).encode()
+        row["version"] = with_resolution(row["version"], offset * STEP)
         if direct:  # what an earlier version has brought to Salesforce has to go
             row["op"], row["columns"] = "skip", {"because": DIRECT}
         else:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents.allowance import Allowance
-from agents.apps import Setup, described, stage_app
+from agents.apps import described, stage_app
 from agents.contact_roles import HIDDEN
+from agents.stage import Setup
 from connectors.retry import Retry
 from connectors.salesforce.session import Meter, Salesforce
 from connectors.visual_practice.client import VisualPractice

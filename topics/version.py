@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 LENGTH = len("2026-01-02T03:04:05.000000Z/1/0/0001/000000000000000000")
+_BEFORE = LENGTH - len("000000000000000000")
 LAST = 9999
 """Highest map sequence that fits the format."""
 LAST_RESOLUTION = 10**18 - 1
@@ -75,5 +76,17 @@ class Version(NamedTuple):
 
 def renumbered(version: str, told: int, left: int) -> str:
     """The version of a row that one of its parents has answered for the ``told``-th time, while ``left`` others are asked after it."""
-    known = Version.decode(version)
-    return known._replace(resolution=known.resolution + told * TELLINGS**left).encode() if told else version
+    return with_resolution(version, int(version[_BEFORE:]) + told * TELLINGS**left) if told else version
+
+
+def with_resolution(version: str, number: int) -> str:
+    """An encoded version with another resolution number.
+
+    Raises:
+        VersionError: The text is not as long as an encoded version, or the number is outside its range.
+    """
+    if len(version) != LENGTH:
+        raise VersionError("Not an encoded version.")
+    if not 0 <= number <= LAST_RESOLUTION:
+        raise VersionError(f"A version's resolution goes from 0 to {LAST_RESOLUTION}.")
+    return f"{version[:_BEFORE]}{number:018d}"

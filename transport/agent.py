@@ -38,6 +38,7 @@ async def run(app: App, stream: Any, handle: Handle, quarantine: Quarantine) -> 
         chunk = cast("Chunk", event.value)
         if not chunk.live:
             continue
+        chunk.begun = True
         consumer = cast("Consumer", app.consumer)
         try:
             await handle(chunk)

@@ -50,6 +50,14 @@ class Watermark:
         self._sizes[last] = records
         self.unfinished_records += records
 
+    def extend(self, before: int, last: int, records: int) -> None:
+        """Notes that the newest chunk, which ended at ``before``, has been joined by ``records`` records and ends at ``last``."""
+        if not self._delivered or self._delivered[-1] != before or before not in self._sizes or last <= before:
+            raise ValueError(f"the chunk that ended at {before} is not the newest, or is done")
+        self._delivered[-1] = last
+        self._sizes[last] = self._sizes.pop(before) + records
+        self.unfinished_records += records
+
     def done(self, last: int) -> None:
         """Notes that the chunk ending at ``last`` is finished; chunks may finish in any order, and say so twice."""
         size = self._sizes.pop(last, None)

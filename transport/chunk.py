@@ -23,20 +23,24 @@ class Chunk(bytes):
         tp: the partition they are of.
         assignment: the assignment it was delivered under; ``chunk.live`` turns false when that is revoked, and nothing a dead chunk
             does counts any more.
+        begun: an agent works through it; until then records that follow may join it.
 
     Chunk borders are not stable: after a restart the same records may come in other chunks.
     """
 
     # No __slots__: a variable-size type such as bytes can't have them.
-    records: Sequence[Any]
+    records: list[Any]
     assignment: Assignment
     tp: TopicPartition
+    begun: bool = False
+    _bytes: int = 0
 
     @classmethod
     def of(cls, records: Sequence[Any], assignment: Assignment) -> Chunk:
         """Makes a chunk of ``records`` (all of one partition)."""
         chunk = cls(b"chunk")
-        chunk.records = records
+        chunk.records = list(records)
+        chunk._bytes = sum(map(_weight, records))
         chunk.assignment = assignment
         chunk.tp = TopicPartition(records[0].topic, records[0].partition)
         return chunk
@@ -53,16 +57,36 @@ class Chunk(bytes):
     def live(self) -> bool:
         return self.assignment.live
 
+    def append(self, records: Sequence[Any]) -> bool:
+        """Takes the records that follow in its partition along, unless an agent has begun with it or it has grown too large.
+
+        An agent that is behind so gets few large chunks instead of many small ones, and what it does once a chunk it does less often.
+        """
+        if self.begun or len(self.records) + len(records) > MAX_RECORDS:
+            return False
+        weight = sum(map(_weight, records))
+        if self._bytes + weight > MAX_BYTES:
+            return False
+        before = self.last
+        self.records += records
+        self._bytes += weight
+        self.assignment.watermarks[self.tp].extend(before, self.last, len(records))
+        return True
+
     def done(self) -> None:
         """Says that every effect of this chunk has been published or staged: it may be committed. A stale chunk's word does not count."""
         self.assignment.done(self.tp, self.last)
+
+
+def _weight(record: Any) -> int:
+    return len(record.value or b"") + len(record.key or b"")
 
 
 def split(records: Sequence[Any], max_records: int, max_bytes: int = MAX_BYTES) -> Iterator[Sequence[Any]]:
     """Yields runs of ``records`` within both bounds; a record larger than ``max_bytes`` makes a run of its own."""
     start = size = 0
     for index, record in enumerate(records):
-        weight = len(record.value or b"") + len(record.key or b"")
+        weight = _weight(record)
         if index > start and (index - start >= max_records or size + weight > max_bytes):
             yield records[start:index]
             start, size = index, 0

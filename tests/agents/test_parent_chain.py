@@ -8,7 +8,8 @@ from typing import Any, cast
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from agents.parents import Create, Effect, Forward, Hop, Later, Lookup, Parents
+from agents.parent_effects import Create, Effect, Forward, Hop, Later, Lookup
+from agents.parents import Parents
 from tests.agents.rows import CODEC, row
 from tests.agents.test_parents import Memory
 from topics.messages import Need, Ready, Waiting

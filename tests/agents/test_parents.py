@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from agents import parents as module
-from agents.parents import Continue, Create, Effect, Forward, Hold, Hop, Later, Lookup, Parents
+from agents.parent_effects import Continue, Create, Effect, Forward, Hold, Hop, Later, Lookup
+from agents.parents import Parents
 from tests.agents.rows import CODEC, version, waiting
 from topics.messages import Waiting
 

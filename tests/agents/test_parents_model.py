@@ -13,7 +13,8 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from agents import parents as module
-from agents.parents import Check, Continue, Create, Effect, Forward, Hold, Hop, Lookup, Parents, Refuse
+from agents.parent_effects import Check, Continue, Create, Effect, Forward, Hold, Hop, Lookup, Refuse
+from agents.parents import Parents
 from tests.agents.rows import CODEC, waiting
 from tests.agents.test_parents import Memory
 from topics.messages import Waiting

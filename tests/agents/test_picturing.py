@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.parents import Check, Effect, Forward, Hold, Without
+from agents.parent_effects import Check, Effect, Forward, Hold, Without
 from agents.picturing import MOST_ANSWERS, fill, retellable
 from mapping.image_slots import ADDRESS, slot
 from tests.agents.rows import row, waiting

@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 
-from agents.parents import Effect, Hold, Parents, Relate
+from agents.parent_effects import Effect, Hold, Relate
+from agents.parents import Parents
 from tests.agents.rows import CODEC, version, waiting
 from tests.agents.test_parents import Memory
 from topics.messages import Waiting
