@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 _STAGED_MOST: Final = 10_000  # writes of a partition's state: they are in memory until a commit
 _FETCH_TIMEOUT: Final = 0.2  # seconds: how long a fetch may keep the loop from a partition that has just got room
 _COORDINATION_SECONDS: Final = 1.0
+_IDLE_LOOK_SECONDS: Final = 0.2
 _REVOKE_COMMIT_TIMEOUT: Final = 5.0  # seconds: well under the rebalance timeout, which the whole group waits for
 
 
@@ -256,6 +257,16 @@ class Consumer(driver.Consumer):
             self.app.monitor.on_tp_commit(cast("Any", offsets))
             self._room.set()
         return committed
+
+    @Service.task
+    async def _commit_when_idle(self) -> None:
+        """Commits soon what is done when nothing is left to do: there is no better time, and whoever watches the lag sees that all is through."""
+        while not self.should_stop:
+            await self.sleep(_IDLE_LOOK_SECONDS)
+            assignment = self.current
+            marks = assignment.watermarks.values() if assignment is not None else ()
+            if all(mark.unfinished == 0 for mark in marks) and any(mark.committable() is not None for mark in marks):
+                await self.commit()
 
     @Service.task
     async def _commit_early(self) -> None:

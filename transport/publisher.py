@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, codec
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 log = logging.getLogger(__name__)
 
 _LINGER_MS: Final = 5
 _BATCH_BYTES: Final = 256 * 1024
+
+_LZ4_LEVEL: Final = 1
+"""aiokafka 0.14 compresses at level 9 (`aiokafka.codec.lz4_encode`) and has no setting: six times the CPU, for an eighth less in bytes."""
 
 _hash = lru_cache(maxsize=1 << 14)(murmur2)  # it is written in Python, and a key travels several times
 
@@ -71,6 +76,7 @@ class Publisher:
         Raises:
             aiokafka.errors.KafkaConnectionError: no broker answers.
         """
+        sys.modules[DefaultRecordBatchBuilder.__module__].lz4_encode = partial(codec.lz4_encode, level=_LZ4_LEVEL)  # type: ignore[attr-defined]
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             acks="all",

@@ -6,12 +6,18 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka import codec
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from ops.kafka import LocalKafka
 from tests.conftest import CreateTopics, ReadTopic
 from transport.publisher import MessageTooLarge, Publisher, PublishFailed
 
 pytestmark = pytest.mark.kafka
+
+_LZ4 = 3
+_HEADER = 61
+"""Bytes of a batch before its records (Kafka's record batch, format 2)."""
 
 
 @pytest.fixture
@@ -38,6 +44,17 @@ async def test_what_is_settled_is_durable_and_in_order(
         sent = [number for number in range(2000) if b"%d" % (number % 7) == key]
         assert [int(record.value) for record in records if record.key == key] == sent
     assert all(dict(record.headers)["n"] == record.value for record in records if record.value is not None)
+
+
+@pytest.mark.usefixtures("publisher")
+async def test_batches_are_compressed_at_the_fast_level() -> None:
+    batch = DefaultRecordBatchBuilder(2, _LZ4, 0, -1, -1, -1, 100_000)
+    for number in range(1000):
+        batch.append(number, 0, b"%d" % (number * 7919), b'{"LastName": "name %d"}' % (number * number), [])
+    compressed = bytes(batch.build())[_HEADER:]
+    records = codec.lz4_decode(compressed)
+    assert compressed == codec.lz4_encode(records, level=1)
+    assert compressed != codec.lz4_encode(records)
 
 
 async def test_settling_some_waits_for_those(
