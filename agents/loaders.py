@@ -43,8 +43,8 @@ from transport.app import App
 # While a batch flies the next one begins to gather. Rows that wait are most of what the process holds.
 _DELIVER_AHEAD: Final = 1000
 _NEVER: Final = 1 << 30  # rows
-_QUIET: Final = 10
-"""Idle times without a change: then the source is read, as far as one can tell."""
+_QUIET: Final = 20
+"""Idle times without a change: then the source is read, as far as one can tell. No fewer than a crowd waits (`agents.departure`)."""
 
 
 def deliver(

@@ -28,8 +28,6 @@ from topics import provision
 from topics.broker import open_broker
 
 _TARGET: Final = 1.6
-_IDLE_SECONDS: Final = 0.05
-"""The last rows of a worker, too few for a batch, wait for company: with the default for ten seconds, which two workers do as well as one."""
 _LONGEST: Final = 900.0
 _BATCH_ROWS: Final = 500
 _BULK_FROM_ROWS: Final = 100
@@ -60,7 +58,6 @@ async def _load(bootstrap: str, directory: Path, rows: int, loaders: int) -> flo
         variables = environment(bootstrap, prefix, sandbox.salesforce, sandbox.visual_practice, directory)
         variables |= {
             "CARRYOVER_LOAD__BATCH_ROWS": str(_BATCH_ROWS),
-            "CARRYOVER_LOAD__IDLE_SECONDS": str(_IDLE_SECONDS),
             "CARRYOVER_LOAD__BULK_FROM_ROWS": str(_BULK_FROM_ROWS),
         }
         config = settings(variables)

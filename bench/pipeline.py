@@ -4,8 +4,7 @@
 first output (a few milliseconds after the first record could be consumed) until the last row is in Salesforce; its workers have started before, as has the bare
 pipe's process.
 
-Work is measured, not patience: a snapshot's rows wait up to twenty times `load.idle_seconds` for company, saving calls (`bench.calls` counts these with the
-default). With all records there already nothing happens meanwhile, a few times over, so the idle time is short here; `--idle 0.5` shows the rest.
+All settings are a cutover's: rows wait for company as they do there, saving calls (`bench.calls` counts these).
 """
 
 from __future__ import annotations
@@ -57,9 +56,7 @@ def main() -> int:
     parser.add_argument(
         "--warm", type=int, default=800, help="patients of a turn before that does not count (%(default)s)"
     )
-    parser.add_argument(
-        "--idle", type=float, default=0.05, help="load.idle_seconds; by default far less than a cutover's (%(default)s)"
-    )
+    parser.add_argument("--idle", type=float, help="load.idle_seconds instead of a cutover's")
     parser.add_argument("--control", action="store_true", help="let the control process (ledger, status page) run too")
     parser.add_argument("--profile", type=Path, help="write a cProfile of each worker to this folder (it slows them)")
     parser.add_argument("--only", choices=["pipeline", "bare"], help="measure only this one")
@@ -131,7 +128,8 @@ async def _pipeline(
         variables = environment(kafka.bootstrap, prefix, org.salesforce, source.visual_practice, directory)
         # The source has none of it: nothing is to be looked up there.
         variables |= {f"CARRYOVER_RESOLVE__{name}_AFTER_SECONDS": "900" for name in ("LOOKUP", "HOLD")}
-        variables["CARRYOVER_LOAD__IDLE_SECONDS"] = str(given.idle)
+        if given.idle is not None:
+            variables["CARRYOVER_LOAD__IDLE_SECONDS"] = str(given.idle)
         config = settings(variables)
         with Stages(variables, directory, given.profile) as stages:
             watched = {"sandbox": org.pid, **_broker(kafka)}

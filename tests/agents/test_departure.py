@@ -132,6 +132,30 @@ def test_a_crowd_waits_no_longer_than_others_once_a_row_that_has_just_been_chang
     assert departure.due(20, [lane])
 
 
+@pytest.mark.parametrize("number", [1, COMPANY])
+def test_rows_leave_when_all_have_come_and_none_has_joined_within_the_idle_time(number: int) -> None:
+    come: list[bool] = []
+    departure, [lane] = Departure(1, 10_000, complete=lambda: bool(come)), lanes()
+    join(lane, *range(number), of=1)
+    assert not departure.due(0, [lane])
+    assert not departure.due(2, [lane])
+    come.append(True)
+    join(lane, number, of=1)
+    assert not departure.due(2.5, [lane])
+    assert not departure.due(3.4, [lane]), "one has just joined: more may be read already"
+    assert departure.due(3.5, [lane])
+
+
+def test_a_flight_is_waited_for_though_all_rows_have_come() -> None:
+    departure, [lane] = Departure(1, 10_000, complete=lambda: True), lanes()
+    join(lane, 0, of=1)
+    departure.due(0, [lane])
+    lane.take([*lane.queued.values()])
+    departure.begin(1, [lane])
+    join(lane, 1, of=1)
+    assert not departure.due(9, [lane])
+
+
 OLD = "2026-01-01T00:00:00.000000Z"
 
 
