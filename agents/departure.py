@@ -40,15 +40,23 @@ class Departure:
         full: rows of a full batch.
         awaited: whether other rows wait for these to land.
         complete: whether no further rows of the object are on their way, as far as one knows (`agents.upstream`); asked only while rows wait.
+        coming: whether further ones will follow from what is being loaded now.
     """
 
     def __init__(
-        self, idle_seconds: float, full: int, *, awaited: bool = True, complete: Callable[[], bool] = lambda: False
+        self,
+        idle_seconds: float,
+        full: int,
+        *,
+        awaited: bool = True,
+        complete: Callable[[], bool] = lambda: False,
+        coming: Callable[[], bool] = lambda: False,
     ) -> None:
         self._idle_seconds = idle_seconds
         self._full = full
         self._awaited = awaited
         self._complete = complete
+        self._coming = coming
         self._waiting = False
         self._begun = 0.0
         self._since = 0.0
@@ -60,7 +68,7 @@ class Departure:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
         While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
-        many at once; then it takes ten idle times without another), and as long as it takes when they come fast. Nobody watches for rows that were changed
+        many at once; then it takes ten idle times without another, and parents that are being loaded are waited for), and as long as it takes when they come fast. Nobody watches for rows that were changed
         long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another, and for 400 at most, 240 where others wait for
         them to land. None of them waits for longer than an idle time without another when all rows of the object have come.
 
@@ -93,6 +101,8 @@ class Departure:
             return now - self._joined_at >= self._idle_seconds and self._complete()
         joined = queued - self._looked_at
         waited = now - self._begun >= patience * self._idle_seconds
+        if joined <= 0 and many and not old and not waited and self._coming():
+            return False
         if joined <= 0 or ((crowd or joined < COMPANY) and waited):
             return True
         self._wait(now, queued)

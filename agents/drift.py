@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _PROBED: Final = 100
 
 
-class Drifted(Exception):  # noqa: N818
+class Drifted(Exception):
     """Records lack what the map needs of them; the text says which field, and what to do."""
 
     def __init__(self, resource: str, findings: Sequence[Finding]) -> None:

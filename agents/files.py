@@ -9,6 +9,7 @@ Not prevented: a person who uploads a version of theirs in the moment between ou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from agents.content_sending import DELETED, ContentSending, watched
@@ -190,7 +191,7 @@ class FileSending(ContentSending):
                 results.append(Result(item, error=DELETED))
                 continue
             document = str(row["ContentDocumentId"])
-            (answer,) = await self.insist(lambda document=document: self.collections.delete([document]), touch)  # type: ignore[misc]
+            (answer,) = await self.insist(partial(self.collections.delete, [document]), touch)
             results.append(Result(item, sf_id, error=None if answer.success else answer.errors[0]))
             if failpoint.ARMED:
                 failpoint.hit("document-deleted")

@@ -70,7 +70,7 @@ class Load:
         room: whether the org has room for rows; shared by all objects.
         finishing: whether, when it is not, batches of a former owner may still be finished.
         related, documents: see `agents.settlement.Settlement`.
-        awaited, complete: see `agents.departure.Departure`.
+        awaited, complete, coming: see `agents.departure.Departure`.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class Load:
         documents: Documents | None = None,
         awaited: bool = True,
         complete: Callable[[], bool] = lambda: False,
+        coming: Callable[[], bool] = lambda: False,
     ) -> None:
         self._room = room or Room()
         self._inserting = Inserting(adoption, bulk_from_rows, unique=unique)
@@ -117,7 +118,7 @@ class Load:
         self._items = items
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
-        self._departure = Departure(idle_seconds, batch_rows, awaited=awaited, complete=complete)
+        self._departure = Departure(idle_seconds, batch_rows, awaited=awaited, complete=complete, coming=coming)
         self._staying = Staying(bulk_from_rows)
         self._gate = gate
         self._finishing = finishing

@@ -132,6 +132,7 @@ def deliver(
             documents=files.documents if files is not None and document.pictures else None,
             awaited=not parents.isdisjoint(objects),
             complete=partial(upstream.complete, sobject),
+            coming=partial(upstream.coming, sobject),
         )
     app = parts.app(
         window_records=2 * setup.batch_rows // names.partitions + _DELIVER_AHEAD,

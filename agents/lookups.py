@@ -26,7 +26,7 @@ _PAUSE_FIRST: Final = 1.0
 _SAID_AGAIN_SECONDS: Final = 60.0
 
 
-class Again(Exception):  # noqa: N818
+class Again(Exception):
     """A look-up has no answer yet; the text says why, when an operator has to know."""
 
 

@@ -85,23 +85,35 @@ class Arrivals:
         found: the ways, parents first.
         sf: the topic of a Salesforce object's rows, by its name.
         always: topics that concern all objects.
+        refs: the resolver's topic.
         look_seconds: between two looks.
     """
 
     def __init__(
-        self, found: Mapping[str, Route], sf: Mapping[str, str], always: Collection[str], look_seconds: float
+        self,
+        found: Mapping[str, Route],
+        sf: Mapping[str, str],
+        always: Collection[str],
+        refs: str,
+        look_seconds: float,
     ) -> None:
         self._routes = found
         self._sf = sf
         self._always = always
+        self._refs = refs
         self._forget_seconds = _FORGET_AFTER * look_seconds
         self._at = float("-inf")
         self._marks: dict[str, Mapping[TopicPartition, int]] = {}
         self._complete: set[str] = set()
+        self._coming: set[str] = set()
 
     def complete(self, sobject: str, now: float) -> bool:
         """Whether all rows of the object had come at the last look, if that was not long ago."""
         return sobject in self._complete and now - self._at <= self._forget_seconds
+
+    def coming(self, sobject: str, now: float) -> bool:
+        """Whether, at the last look, parents were being loaded whose children may follow at once, or the resolver had something to read."""
+        return sobject in self._coming and now - self._at <= self._forget_seconds
 
     def note(self, look: Look) -> None:
         """Learns from a look."""
@@ -109,6 +121,11 @@ class Arrivals:
             self._marks.clear()
         self._at = look.at
         self._complete.clear()
+        self._coming = {
+            sobject
+            for sobject, route in self._routes.items()
+            if route.parents and not look.moving.isdisjoint([self._refs, *(self._sf[name] for name in route.parents)])
+        }
         for sobject, route in self._routes.items():
             if not self._sent(route, look):
                 self._marks.pop(sobject, None)
@@ -153,13 +170,18 @@ class Upstream:
             "deliver": tuple(sf.values()),
         }
         self._groups = {stage: catalogue.group(stage) for stage in self._stages}
-        self._arrivals = Arrivals(found, sf, always, look_seconds)
+        self._arrivals = Arrivals(found, sf, always, self._refs, look_seconds)
         self._asked = asyncio.Event()
 
     def complete(self, sobject: str) -> bool:
         """Whether all rows of the object had come a moment ago; False while that isn't known."""
         self._asked.set()
         return self._arrivals.complete(sobject, time.monotonic())
+
+    def coming(self, sobject: str) -> bool:
+        """Whether rows of the object's parents were being loaded a moment ago; False while that isn't known."""
+        self._asked.set()
+        return self._arrivals.coming(sobject, time.monotonic())
 
     async def follow(self) -> None:
         """Looks whenever it has been asked since the last look; runs until cancelled."""

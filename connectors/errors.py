@@ -58,7 +58,7 @@ def _rebuild(kind: type[ConnectorError], service: str, what: str, state: dict[st
     return error
 
 
-class Unreachable(ConnectorError):  # noqa: N818
+class Unreachable(ConnectorError):
     """No whole answer came: refused, timed out, cut off.
 
     Attributes:
@@ -82,90 +82,90 @@ class Unreachable(ConnectorError):  # noqa: N818
         self.may_have_arrived = may_have_arrived
 
 
-class Untrusted(ConnectorError):  # noqa: N818
+class Untrusted(ConnectorError):
     """The server's certificate can't be verified; nothing was sent."""
 
     advice = "Set `ca_file` to the authority that signed it, or check the address: this may not be the right server"
 
 
-class BadCredentials(ConnectorError):  # noqa: N818
+class BadCredentials(ConnectorError):
     """The service doesn't accept who we are."""
 
     advice = "Check the key or the client id and secret in the settings, and that they are not revoked"
 
 
-class SessionExpired(ConnectorError):  # noqa: N818
+class SessionExpired(ConnectorError):
     """A fresh session was refused as well."""
 
     transient = True
     advice = "If it stays, check the session policy and IP ranges of the connected app"
 
 
-class RateLimited(ConnectorError):  # noqa: N818
+class RateLimited(ConnectorError):
     """Too many calls just now; `retry_after` says until when, if the service does."""
 
     transient = True
     advice = "Nothing to do: Carryover slows down"
 
 
-class ServerFault(ConnectorError):  # noqa: N818
+class ServerFault(ConnectorError):
     """The service failed by itself (5xx)."""
 
     transient = True
     advice = "Nothing to do at first: Carryover keeps trying; if it stays, ask the service's support"
 
 
-class BadAnswer(ConnectorError):  # noqa: N818
+class BadAnswer(ConnectorError):
     """An answer came that isn't one: no JSON, an envelope without its parts, another number of rows."""
 
     transient = True
     advice = "Check that the address is the API's own (no proxy or sign-in page in between)"
 
 
-class ContentChanged(ConnectorError):  # noqa: N818
+class ContentChanged(ConnectorError):
     """A content that broke off can't be taken up where it did: it is another one now, or the server has no parts to give."""
 
     transient = True
     advice = "Nothing to do: Carryover begins this document again"
 
 
-class LengthDiffers(ConnectorError):  # noqa: N818
+class LengthDiffers(ConnectorError):
     """A content is not as long as the record says; `what` names both lengths."""
 
     advice = "Open the document in Visual Practice; if it is damaged there, upload it anew"
 
 
-class PageTooSlow(ConnectorError):  # noqa: N818
+class PageTooSlow(ConnectorError):
     """A page by number took longer than the server's gateway waits. Pages are smaller from here on: its number means another place now."""
 
     advice = "Nothing to do: Carryover begins again at the first page, with smaller ones"
 
 
-class ZoneMissing(ConnectorError):  # noqa: N818
+class ZoneMissing(ConnectorError):
     """Times without an offset, and nobody has said what clock they are of."""
 
     advice = "Set `source.time_zone` to the practice's zone, e.g. America/New_York, and restart"
 
 
-class NotFound(ConnectorError):  # noqa: N818
+class NotFound(ConnectorError):
     """What the call names isn't there, or is hidden from us."""
 
     advice = "Check the name, the API version and the rights of the integration user"
 
 
-class QuotaExhausted(ConnectorError):  # noqa: N818
+class QuotaExhausted(ConnectorError):
     """The org's daily allowance is used up; it frees up over the next 24 hours."""
 
     advice = "Carryover pauses; raise the org's API allowance or wait"
 
 
-class StorageExhausted(ConnectorError):  # noqa: N818
+class StorageExhausted(ConnectorError):
     """The org has no room for more rows."""
 
     advice = "Free or buy data storage in the org, then resume"
 
 
-class RequestRefused(ConnectorError):  # noqa: N818
+class RequestRefused(ConnectorError):
     """The service understood the call and refuses it; the same call will be refused again.
 
     Attributes:

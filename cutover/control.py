@@ -39,7 +39,7 @@ STATUS_SECONDS = 0.5
 """A status is shared by all who ask within this time."""
 
 
-class PortInUse(Exception):  # noqa: N818
+class PortInUse(Exception):
     """The status page's port is taken."""
 
     def __init__(self, host: str, port: int) -> None:

@@ -34,11 +34,11 @@ DIFFERENT = 4
 """The command worked, and what it compared differs."""
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A gate said no; the text says which, and what opens it."""
 
 
-class Failed(Exception):  # noqa: N818
+class Failed(Exception):
     """A command could not do what was asked; the text is one sentence with the way out."""
 
 

@@ -30,7 +30,7 @@ STOP_SECONDS = 30.0
 PR_SET_PDEATHSIG = 1
 
 
-class ChildFailed(Exception):  # noqa: N818
+class ChildFailed(Exception):
     """A child ended again and again."""
 
     def __init__(self, name: str, log_file: Path) -> None:

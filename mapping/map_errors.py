@@ -29,7 +29,7 @@ class MapError:
     hint: str
 
 
-class MapErrors(Exception):  # noqa: N818 - it is a collection of errors, and named so
+class MapErrors(Exception):
     """A map document can't be used; `errors` has every mistake found, in the order of their lines.
 
     Attributes:

@@ -100,7 +100,7 @@ _ADVICE: Final = {
 _ADVICE_INVALID: Final = "correct it in Visual Practice, or say `on_invalid: blank` in the map"
 
 
-class MappingRejected(Exception):  # noqa: N818 - named as the outcome it becomes
+class MappingRejected(Exception):
     """The record can't become a row; nothing about the service is wrong.
 
     Attributes:

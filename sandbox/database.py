@@ -26,7 +26,7 @@ PAGE_BYTES = 8_192  # rows are several hundred bytes long
 CHECKPOINT_PAGES = 12_288  # 96 MB of log before it is folded back; the default of 4 MB rewrites hot pages too often
 
 
-class Undone(Exception):  # noqa: N818  (no error: a way to end)
+class Undone(Exception):
     """Raised inside `together` to take back everything that was done in it; it goes no further."""
 
 

@@ -40,7 +40,7 @@ UNTRUSTED: Final = -1
 """As the next offset: the file has missed records, and has to be rebuilt when it is opened next."""
 
 
-class StoreLocked(RuntimeError):  # noqa: N818
+class StoreLocked(RuntimeError):
     """Another process has this file open: two workers share a data directory."""
 
 

@@ -25,7 +25,7 @@ TOPIC_CONFIG = 1
 """`config_source` of a setting made on the topic itself."""
 
 
-class KafkaUnreachable(Exception):  # noqa: N818
+class KafkaUnreachable(Exception):
     """No broker answers at the configured address."""
 
     def __init__(self, bootstrap: str) -> None:

@@ -25,7 +25,7 @@ STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS | orj
 SORTED = STRICT | orjson.OPT_SORT_KEYS
 
 
-class Undecodable(Exception):  # noqa: N818 - the name is the contract
+class Undecodable(Exception):
     """Bytes that are no message: a record that can never be processed.
 
     Attributes:
@@ -40,7 +40,7 @@ class Undecodable(Exception):  # noqa: N818 - the name is the contract
         self.detail = detail
 
 
-class Unencodable(Exception):  # noqa: N818
+class Unencodable(Exception):
     """A dict that doesn't fit its message's schema: a mistake in the program. The text holds no value."""
 
 

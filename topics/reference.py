@@ -6,7 +6,7 @@ Owns joining and splitting them. The VP id is opaque text and may itself hold co
 from __future__ import annotations
 
 
-class BadReference(ValueError):  # noqa: N818
+class BadReference(ValueError):
     """Text that is no reference; the message doesn't repeat it."""
 
 

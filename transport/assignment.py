@@ -20,7 +20,7 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
-class StaleAssignment(Exception):  # noqa: N818 - a state to react to, not a fault
+class StaleAssignment(Exception):
     """The partitions were revoked while this work was under way. Drop it: their next owner redoes it."""
 
 

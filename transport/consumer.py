@@ -44,15 +44,15 @@ _IDLE_LOOK_SECONDS: Final = 0.2
 _REVOKE_COMMIT_TIMEOUT: Final = 5.0  # seconds: well under the rebalance timeout, which the whole group waits for
 
 
-class OffsetsExpired(RuntimeError):  # noqa: N818
+class OffsetsExpired(RuntimeError):
     """The committed offset lies below the log's start: messages were deleted before they were processed."""
 
 
-class CoordinationLost(RuntimeError):  # noqa: N818
+class CoordinationLost(RuntimeError):
     """aiokafka's coordination with the group has ended on an error of its own: this member would sit in the group and never work again."""
 
 
-class Stalled(RuntimeError):  # noqa: N818
+class Stalled(RuntimeError):
     """A partition has work and nothing moves: going on would only hide it."""
 
 

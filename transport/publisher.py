@@ -28,7 +28,7 @@ _LZ4_LEVEL: Final = 1
 _hash = lru_cache(maxsize=1 << 14)(murmur2)  # it is written in Python, and a key travels several times
 
 
-class MessageTooLarge(ValueError):  # noqa: N818 - names the record's fault, which is the caller's to reject
+class MessageTooLarge(ValueError):
     """One message is over the broker's limit (``max.message.bytes``): a data error, to be rejected with its size.
 
     Attributes:
@@ -40,7 +40,7 @@ class MessageTooLarge(ValueError):  # noqa: N818 - names the record's fault, whi
         self.size = size
 
 
-class PublishFailed(RuntimeError):  # noqa: N818
+class PublishFailed(RuntimeError):
     """A send that was accepted did not become durable. The process must not commit anything and has to go down."""
 
 

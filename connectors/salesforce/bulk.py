@@ -85,7 +85,7 @@ class FailedRow:
     columns: dict[str, str] = field(repr=False)
 
 
-class JobFailed(Exception):  # noqa: N818
+class JobFailed(Exception):
     """A query job ended without a result.
 
     Attributes:

@@ -25,7 +25,7 @@ _MOST_FIELD: Final = 131_072
 csv.field_size_limit(1 << 26)  # a result's cell can be longer than csv's own limit of 131,072 characters
 
 
-class CellRefused(Exception):  # noqa: N818
+class CellRefused(Exception):
     """A value that a CSV upload can't carry; sending the row by collections may work.
 
     Attributes:

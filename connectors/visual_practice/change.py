@@ -24,7 +24,7 @@ _WITH_OFFSET: Final = SourceTime()
 _Z_LENGTH: Final = len("2026-01-02T03:04:05Z")
 
 
-class RecordUnreadable(Exception):  # noqa: N818
+class RecordUnreadable(Exception):
     """A record lacks what makes it one.
 
     Attributes:

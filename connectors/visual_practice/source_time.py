@@ -13,7 +13,7 @@ _SECOND: Final = timedelta(seconds=1)
 _HALF_DAY: Final = timedelta(hours=12)
 
 
-class Undecided(Exception):  # noqa: N818
+class Undecided(Exception):
     """A local time that exists twice, read while the second of the two was just there: which one it is shows a moment later."""
 
 

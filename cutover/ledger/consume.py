@@ -37,14 +37,14 @@ FETCH_BYTES = 1024 * 1024
 """Of each partition: what a ledger that is far behind has in memory beside its transaction is this, times the partitions."""
 
 
-class TopicsMissing(Exception):  # noqa: N818
+class TopicsMissing(Exception):
     """The cutover's topics are not there yet."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(f"The topics {', '.join(names)} are missing: run `carryover topics apply`.")
 
 
-class LedgerInUse(Exception):  # noqa: N818
+class LedgerInUse(Exception):
     """Another process writes this ledger."""
 
     def __init__(self, path: Path) -> None:

@@ -82,7 +82,7 @@ CREATE TABLE censuses (at INTEGER, object TEXT, listed INTEGER, missing INTEGER,
 """
 
 
-class LedgerMissing(Exception):  # noqa: N818
+class LedgerMissing(Exception):
     """There is no ledger file to read."""
 
     def __init__(self, path: Path) -> None:

@@ -146,6 +146,21 @@ def test_rows_leave_when_all_have_come_and_none_has_joined_within_the_idle_time(
     assert departure.due(3.5, [lane])
 
 
+@pytest.mark.parametrize("number", [1, COMPANY])
+def test_a_burst_waits_for_the_children_of_what_is_being_loaded_but_not_for_ever(number: int) -> None:
+    loading = [True]
+    departure, [lane] = Departure(1, 10_000, coming=lambda: bool(loading)), lanes()
+    join(lane, *range(number))
+    assert not departure.due(0, [lane])
+    assert departure.due(59, [lane]) == (number < COMPANY), "a few rows wait for nobody"
+    if number == COMPANY:
+        assert departure.due(60, [lane])
+        loading.clear()
+        departure.begin(60, [lane])
+        assert not departure.due(69, [lane])
+        assert departure.due(70, [lane])
+
+
 def test_a_flight_is_waited_for_though_all_rows_have_come() -> None:
     departure, [lane] = Departure(1, 10_000, complete=lambda: True), lanes()
     join(lane, 0, of=1)

@@ -25,7 +25,7 @@ class Broker:
     """Looks at a broker that is told what to say."""
 
     def __init__(self) -> None:
-        self.arrivals = Arrivals(ROUTES, {"Account": "sf.Account", "Contact": "sf.Contact"}, ["replay"], 1)
+        self.arrivals = Arrivals(ROUTES, {"Account": "sf.Account", "Contact": "sf.Contact"}, ["replay"], "refs", 1)
         self.now = 0.0
 
     def looks(self, *moving: str, resolver: int = 0, ends: int = 0, after: float = 1) -> set[str]:
@@ -57,6 +57,18 @@ def test_changes_that_are_not_mapped_or_have_just_come_keep_their_own_rows_and_t
 def test_rows_that_wait_come_when_their_parents_have_landed(broker: Broker) -> None:
     assert broker.looks("sf.Account") == {"Account"}
     assert broker.looks() == {"Account", "Contact"}
+
+
+def test_children_are_coming_while_their_parents_land_or_the_resolver_reads(broker: Broker) -> None:
+    def coming(*moving: str) -> set[str]:
+        broker.looks(*moving)
+        return {name for name in ROUTES if broker.arrivals.coming(name, broker.now)}
+
+    assert coming() == set()
+    assert coming("sf.Contact", "vp.practice") == set()
+    assert coming("sf.Account") == {"Contact"}
+    assert coming("refs") == {"Contact"}
+    assert not broker.arrivals.coming("Contact", broker.now + 5)
 
 
 def test_the_resolver_need_not_read_more_than_it_had_been_sent_when_the_last_row_was_mapped(broker: Broker) -> None:

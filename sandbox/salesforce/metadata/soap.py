@@ -20,7 +20,7 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
 
 
-class SoapFault(Exception):  # noqa: N818
+class SoapFault(Exception):
     """The call is refused; `code` is without its prefix."""
 
     def __init__(self, code: str, text: str) -> None:

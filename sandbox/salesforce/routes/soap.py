@@ -21,7 +21,7 @@ OFF = ("INVALID_OPERATION", "SOAP API login() is disabled by default in this org
 NO_SESSION = ("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session")
 
 
-class SoapFault(Exception):  # noqa: N818
+class SoapFault(Exception):
     """The call is refused, with a code and a text."""
 
 
