@@ -68,9 +68,10 @@ class Departure:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
         While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
-        many at once; then it takes ten idle times without another, and parents that are being loaded are waited for), and as long as it takes when they come fast. Nobody watches for rows that were changed
-        long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another, and for 400 at most, 240 where others wait for
-        them to land. None of them waits for longer than an idle time without another when all rows of the object have come.
+        many at once; then it takes ten idle times without another, and parents that are being loaded are waited for), and as long as it takes when they come
+        fast. Nobody watches for rows that were changed long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another,
+        and for 400 at most, 240 where others wait for them to land. None of them waits for longer than an idle time without another when all rows of the
+        object have come.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
