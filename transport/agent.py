@@ -38,8 +38,8 @@ async def run(app: App, stream: Any, handle: Handle, quarantine: Quarantine) -> 
         chunk = cast("Chunk", event.value)
         if not chunk.live:
             continue
-        chunk.begun = True
         consumer = cast("Consumer", app.consumer)
+        consumer.begin(chunk)
         try:
             await handle(chunk)
         except StaleAssignment:

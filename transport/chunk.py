@@ -23,7 +23,6 @@ class Chunk(bytes):
         tp: the partition they are of.
         assignment: the assignment it was delivered under; ``chunk.live`` turns false when that is revoked, and nothing a dead chunk
             does counts any more.
-        begun: an agent works through it; until then records that follow may join it.
 
     Chunk borders are not stable: after a restart the same records may come in other chunks.
     """
@@ -32,7 +31,6 @@ class Chunk(bytes):
     records: list[Any]
     assignment: Assignment
     tp: TopicPartition
-    begun: bool = False
     _bytes: int = 0
 
     @classmethod
@@ -58,11 +56,11 @@ class Chunk(bytes):
         return self.assignment.live
 
     def append(self, records: Sequence[Any]) -> bool:
-        """Takes the records that follow in its partition along, unless an agent has begun with it or it has grown too large.
+        """Takes the records that follow in its partition along, if it doesn't become too large. Only before an agent has begun with it (`Consumer.begin`).
 
         An agent that is behind so gets few large chunks instead of many small ones, and what it does once a chunk it does less often.
         """
-        if self.begun or len(self.records) + len(records) > MAX_RECORDS:
+        if len(self.records) + len(records) > MAX_RECORDS:
             return False
         weight = sum(map(_weight, records))
         if self._bytes + weight > MAX_BYTES:

@@ -67,7 +67,7 @@ class Consumer(driver.Consumer):
         self._positioned: Assignment | None = None
         self._suspicions: dict[TopicPartition, Suspicion] = {}
         self._holes: dict[TopicPartition, tuple[int, int]] = {}
-        self._newest: dict[TopicPartition, Chunk] = {}
+        self._queued: dict[TopicPartition, Chunk] = {}  # the newest of each partition that no agent has begun with
         self._room = asyncio.Event()
         self._hurry = asyncio.Event()
         self._reading = asyncio.Lock()  # in the consumer's thread: a fetch, or the seeks of an assignment
@@ -124,7 +124,7 @@ class Consumer(driver.Consumer):
             if suspicion is not None:
                 self._suspicions[tp] = suspicion
         self._holes = {}
-        self._newest = {}
+        self._queued = {}
         self._positioned = Assignment.at(generation, {tp: offset for tp, (offset, _) in found.items()})
 
     def resume_flow(self) -> None:
@@ -207,19 +207,24 @@ class Consumer(driver.Consumer):
         for run in split(records, 1 if alone else MAX_RECORDS):
             if assignment is not self.current or not self.flow_active:
                 return
-            newest = self._newest.pop(tp, None)
+            newest = self._queued.pop(tp, None)
             if not alone and newest is not None and newest.assignment is assignment and newest.append(run):
-                self._newest[tp] = newest
+                self._queued[tp] = newest
                 assignment.positions[tp] = newest.last + 1
                 continue
             chunk = Chunk.of(run, assignment)
             if not alone:  # nor does anything join a suspect
-                self._newest[tp] = chunk
+                self._queued[tp] = chunk
             message = self._to_message(cast("Any", tp), run[-1])
             message.key, message.value = None, chunk
             assignment.watermarks[tp].deliver(chunk.last, len(run))
             assignment.positions[tp] = chunk.last + 1
             await self.callback(message)
+
+    def begin(self, chunk: Chunk) -> None:
+        """An agent begins with ``chunk``: nothing may join it any more."""
+        if self._queued.get(chunk.tp) is chunk:
+            del self._queued[chunk.tp]
 
     # -- acks and commits --------------------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,8 @@ def probe(bootstrap: str) -> App:
 
     async def handle(chunk: Chunk) -> None:
         for record in chunk.records:
-            await publisher.publish(f"{PREFIX}seen", record.value, key=b"%d:%d" % (record.partition, record.offset))
+            key, chunk_of = b"%d:%d" % (record.partition, record.offset), b"%d" % chunk.first
+            await publisher.publish(f"{PREFIX}seen", record.value, key=key, headers=[("chunk", chunk_of)])
         if table is not None:
             table.stage(chunk)
         values = {record.value for record in chunk.records}
@@ -94,6 +95,8 @@ def probe(bootstrap: str) -> App:
         if b"raise once" in values and not once.exists():
             once.touch()
             raise ValueError("injected")
+        if b"slow" in values:
+            await asyncio.sleep(3)
         if b"outage" in values:
             raise PublishFailed("injected")
         if b"release" in values:

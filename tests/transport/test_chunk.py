@@ -45,7 +45,7 @@ def following(made: Chunk, count: int, value: bytes = b"") -> list[Record]:
     return [Record(made.last + 1 + number, value, partition=made.tp.partition) for number in range(count)]
 
 
-def test_what_follows_joins_a_chunk_that_nobody_has_begun_with() -> None:
+def test_what_follows_joins_a_chunk() -> None:
     under = assignment("in", 3)
     made = chunk(under, 7, 11, partition=3)
     mark = under.watermarks[made.tp]
@@ -53,8 +53,6 @@ def test_what_follows_joins_a_chunk_that_nobody_has_begun_with() -> None:
     assert made.append(following(made, 1))
     assert [record.offset for record in made.records] == [*range(7, 15)]
     assert (mark.unfinished, mark.unfinished_records) == (1, 8)
-    made.begun = True
-    assert not made.append(following(made, 1)), "the agent would not see it"
     made.done()
     assert mark.committable() == 15
     assert mark.unfinished_records == 0

@@ -210,6 +210,19 @@ async def test_records_deleted_before_they_were_processed_are_a_fatal_error_that
     assert await bench.seen() == []
 
 
+async def test_what_comes_while_the_agent_is_busy_is_handed_to_it_together(bench: Bench) -> None:
+    bench.start()
+    await bench.send(0, b"slow")
+    await bench.wait_for_seen((0, 0))
+    for number in range(5):
+        await bench.send(0, b"%d" % number)
+        await asyncio.sleep(0.25)  # longer than a fetch waits: each comes with one of its own
+    await bench.wait_for_committed(p0=6)
+    records = await bench.read_topic(f"{bench.prefix}seen")
+    assert [record.key for record in records] == [b"0:%d" % offset for offset in range(6)]
+    assert [dict(record.headers)["chunk"] for record in records] == [b"0", *[b"1"] * 5]
+
+
 async def test_a_full_window_leaves_its_partition_out_while_others_go_on(bench: Bench) -> None:
     await bench.send(0, *[b"stuck"] * 20)
     bench.start(PROBE_WINDOW="20")
