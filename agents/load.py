@@ -64,13 +64,12 @@ class Load:
         items: makes items of rows.
         batch_rows: most rows in a batch.
         bulk_from_rows: a batch of this many rows or more becomes a Bulk job.
-        idle_seconds: how long a row waits for company.
+        departure: when rows leave.
         gate: whether writing is allowed.
         unique: whether the org refuses a second row with our external id, so that new rows may be inserted without a look.
         room: whether the org has room for rows; shared by all objects.
         finishing: whether, when it is not, batches of a former owner may still be finished.
         related, documents: see `agents.settlement.Settlement`.
-        awaited, complete, coming: see `agents.departure.Departure`.
     """
 
     def __init__(
@@ -90,16 +89,13 @@ class Load:
         items: Items,
         batch_rows: int,
         bulk_from_rows: int,
-        idle_seconds: float,
+        departure: Departure,
         gate: Callable[[], bool],
         finishing: Callable[[], bool],
         room: Room | None = None,
         unique: bool = False,
         related: Collection[str] = (),
         documents: Documents | None = None,
-        awaited: bool = True,
-        complete: Callable[[], bool] = lambda: False,
-        coming: Callable[[], bool] = lambda: False,
     ) -> None:
         self._room = room or Room()
         self._inserting = Inserting(adoption, bulk_from_rows, unique=unique)
@@ -118,7 +114,7 @@ class Load:
         self._items = items
         self._batch_rows = batch_rows
         self._bulk_from_rows = bulk_from_rows
-        self._departure = Departure(idle_seconds, batch_rows, awaited=awaited, complete=complete, coming=coming)
+        self._departure = departure
         self._staying = Staying(bulk_from_rows)
         self._gate = gate
         self._finishing = finishing

@@ -15,6 +15,7 @@ from agents.contact_step import ContactStep
 from agents.content_sending import BATCH_ROWS as FILE_ROWS
 from agents.content_sending import ContentsLoad
 from agents.contents import Contents, Documents, NoteImages
+from agents.departure import Departure
 from agents.file_places import FilePlaces, homes_of
 from agents.file_removal import FileRemoval
 from agents.files import FileSending
@@ -99,6 +100,7 @@ def deliver(
                 removal = FileRemoval(salesforce, sobject, describes[sobject])
             else:
                 sending = AttachmentSending(salesforce, external_id, once, journal, contents_of, most, removal)
+        batch_rows = FILE_ROWS if contents else setup.batch_rows
         loads[sobject] = kind(
             parts.outputs,
             parts.table(names.state(f"rows.{sobject}"), names.sf(sobject)),
@@ -120,19 +122,22 @@ def deliver(
             external_id=external_id,
             parents=parents,
             items=_items(objects, without),
-            batch_rows=FILE_ROWS if contents else setup.batch_rows,
+            batch_rows=batch_rows,
             # Contents are no cells, and each relation is looked at before.
             bulk_from_rows=_NEVER if contents or relations else setup.bulk_from_rows,
-            idle_seconds=idle,
+            departure=Departure(
+                idle,
+                batch_rows,
+                awaited=not parents.isdisjoint(objects),
+                complete=partial(upstream.complete, sobject),
+                coming=partial(upstream.coming, sobject),
+            ),
             gate=gate.open,
             finishing=gate.finishing,
             room=Room() if contents else allowance.room,  # a full file storage stops no other rows
             unique=_unique(describes[sobject], external_id) and not contents and not relations,
             related=document.related,
             documents=files.documents if files is not None and document.pictures else None,
-            awaited=not parents.isdisjoint(objects),
-            complete=partial(upstream.complete, sobject),
-            coming=partial(upstream.coming, sobject),
         )
     app = parts.app(
         window_records=2 * setup.batch_rows // names.partitions + _DELIVER_AHEAD,

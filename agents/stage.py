@@ -44,7 +44,7 @@ class Setup:
         hold_after_seconds: see `agents.resolve.Resolve`.
         batch_rows: see `agents.load.Load`.
         bulk_from_rows: see `agents.load.Load`.
-        idle_seconds: see `agents.load.Load`.
+        idle_seconds: see `agents.departure.Departure`.
         owners_again_seconds: see `agents.owners.Owners`.
         make_lost_again: see `agents.loss.Loss`.
         verify_window, verify_idle_seconds: see `agents.verify.Verify`.

@@ -188,6 +188,7 @@ class Upstream:
         await followed(self._follow, "what is on its way can't be seen")
 
     async def _follow(self) -> None:
+        await self._asked.wait()
         try:
             async with open_broker(self._bootstrap) as broker:
                 names = {topic for topics in self._stages.values() for topic in topics}

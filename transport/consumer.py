@@ -207,13 +207,14 @@ class Consumer(driver.Consumer):
         for run in split(records, 1 if alone else MAX_RECORDS):
             if assignment is not self.current or not self.flow_active:
                 return
-            newest = self._queued.pop(tp, None)
+            newest = self._queued.get(tp)
             if not alone and newest is not None and newest.assignment is assignment and newest.append(run):
-                self._queued[tp] = newest
                 assignment.positions[tp] = newest.last + 1
                 continue
             chunk = Chunk.of(run, assignment)
-            if not alone:  # nor does anything join a suspect
+            if alone:  # nothing joins a suspect
+                self._queued.pop(tp, None)
+            else:
                 self._queued[tp] = chunk
             message = self._to_message(cast("Any", tp), run[-1])
             message.key, message.value = None, chunk
