@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.new_topic import NewTopic
 
 from ops.kafka import LocalKafka
+from tests.tidying import delete_topics
 
 CreateTopics = Callable[..., Awaitable[list[str]]]
 ReadTopic = Callable[..., Awaitable[list[ConsumerRecord]]]
@@ -31,11 +33,24 @@ async def commit_offset(bootstrap: str, group: str, tp: TopicPartition, offset: 
     await consumer.stop()
 
 
+_SHARED: Final = pytest.StashKey[LocalKafka]()
+
+
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[LocalKafka]:
+def kafka(pytestconfig: pytest.Config) -> Iterator[LocalKafka]:
     """The broker all tests share: `kafka.bootstrap`. Tests that kill a broker start one of their own."""
     with LocalKafka() as broker:
+        pytestconfig.stash[_SHARED] = broker
         yield broker
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def tidy(pytestconfig: pytest.Config) -> AsyncIterator[None]:
+    """Deletes a module's topics when all of its fixtures are gone; on a given broker they stay, there are others' as well."""
+    yield
+    broker = pytestconfig.stash.get(_SHARED, None)
+    if broker is not None and broker.kind != "given":
+        await delete_topics(broker.bootstrap)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from sandbox.process import SandboxProcess
 from tests.crash.cases import Case, Way
 from tests.crash.track import Track
+from tests.tidying import delete_topics
 
 
 @asynccontextmanager
@@ -25,6 +26,7 @@ async def tracked(bootstrap: str, directory: Path, way: Way) -> AsyncIterator[Tr
             await track.undone()
         finally:
             track.end()
+            await delete_topics(bootstrap, track.pipeline.catalogue.prefix)
 
 
 async def run(
