@@ -17,7 +17,7 @@ COMPANY: Final = 200
 
 _PATIENCE: Final = 10
 _BURST_SILENCE: Final = 10
-_BURST_PATIENCE: Final = 60
+_MOST_BURST_PATIENCE: Final = 60
 _OLD_PATIENCE: Final = 6
 _OLD_SECONDS: Final = 600.0
 _CROWD_PATIENCE: Final = 20
@@ -67,11 +67,11 @@ class Departure:
     def due(self, now: float, lanes: Collection[Lane]) -> bool:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
-        While rows come the wait starts over: for ten times the idle time at most, for sixty times when a call's worth is there already (somebody has changed
-        many at once; then it takes ten idle times without another, and parents that are being loaded are waited for), and as long as it takes when they come
-        fast. Nobody watches for rows that were changed long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another,
-        and for 400 at most, 240 where others wait for them to land. None of them waits for longer than an idle time without another when all rows of the
-        object have come.
+        While rows come the wait starts over: for ten times the idle time at most, and as long as it takes when they come fast. When a call's worth is there
+        already (somebody has changed many at once), for ten times with each call's worth, sixty at most: the more there are, the more calls it saves, and the
+        less is anybody waiting for one of them. It then takes ten idle times without another, and parents that are being loaded are waited for. Nobody watches
+        for rows that were changed long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another, and for 400 at most,
+        240 where others wait for them to land. None of them waits for longer than an idle time without another when all rows of the object have come.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -97,7 +97,8 @@ class Departure:
         elif old:
             silence, patience = _OLD_PATIENCE, _PATIENCE * _OLD_PATIENCE
         else:
-            silence, patience = (_BURST_SILENCE, _BURST_PATIENCE) if many else (1, _PATIENCE)
+            silence = _BURST_SILENCE if many else 1
+            patience = min(_PATIENCE * max(1, queued // COMPANY), _MOST_BURST_PATIENCE)
         if now - self._since < silence * self._idle_seconds:
             return now - self._joined_at >= self._idle_seconds and self._complete()
         joined = queued - self._looked_at

@@ -13,6 +13,7 @@ import traceback
 
 import click
 
+from cutover import logs
 from cutover.commands import config, forms, look, options, owners, processes, reconcile, replay, rollback, topics
 from cutover.outcome import FINE, WRONG_USAGE, explain
 
@@ -78,6 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: Instead of `sys.argv[1:]`.
     """
     given = sys.argv[1:] if arguments is None else arguments
+    logs.tell_sentences_only()
     try:
         cli.main(given, prog_name="carryover", standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -94,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
         _tell(error.format_message(), given, error.exit_code)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence
-        if os.environ.get("CARRYOVER_DEBUG") == "1":
+        if os.environ.get(logs.DEBUG) == "1":
             traceback.print_exc()
         sentence, code = explain(error)
         _tell(sentence, given, code)

@@ -30,6 +30,11 @@ def start() -> None:
     if os.environ.get(DEBUG) != "1":
         handler.addFilter(without_values)
     logging.basicConfig(level=level, handlers=[handler])
-    if level != "DEBUG":
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
+
+
+def tell_sentences_only() -> None:
+    """For a command: aiokafka is silent, which tells of each attempt that it repeats. What comes of them becomes a sentence (`cutover.outcome`)."""
+    if os.environ.get(DEBUG) != "1":
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -78,15 +78,16 @@ def test_a_batch_that_few_rows_join_waits_ten_idle_times_and_no_longer() -> None
     assert departure.due(10, [lane])
 
 
-def test_a_burst_waits_longer_while_rows_join_it() -> None:
+@pytest.mark.parametrize(("calls", "most"), [(1, 10), (2, 20), (6, 60), (9, 60)])
+def test_a_burst_waits_the_longer_while_rows_join_it_the_larger_it_is(calls: int, most: int) -> None:
     departure, [lane] = Departure(1, 10_000), lanes()
-    join(lane, *range(COMPANY))
+    join(lane, *range(calls * COMPANY))
     assert not departure.due(0, [lane])
-    for second in range(1, 60):
-        join(lane, COMPANY + second)
+    for second in range(1, most):
+        join(lane, calls * COMPANY + second)
         assert not departure.due(second, [lane])
-    join(lane, COMPANY + 60)
-    assert departure.due(60, [lane])
+    join(lane, calls * COMPANY + most)
+    assert departure.due(most, [lane])
 
 
 @pytest.mark.parametrize(("awaited", "most"), [(True, 240), (False, 400)])
@@ -128,8 +129,8 @@ def test_a_crowd_waits_no_longer_than_others_once_a_row_that_has_just_been_chang
     join(lane, *range(COMPANY), of=1)
     assert not departure.due(0, [lane])
     join(lane, COMPANY)
-    assert not departure.due(10, [lane])
-    assert departure.due(20, [lane])
+    assert not departure.due(9.9, [lane])
+    assert departure.due(10, [lane])
 
 
 @pytest.mark.parametrize("number", [1, COMPANY])
@@ -146,19 +147,24 @@ def test_rows_leave_when_all_have_come_and_none_has_joined_within_the_idle_time(
     assert departure.due(3.5, [lane])
 
 
-@pytest.mark.parametrize("number", [1, COMPANY])
-def test_a_burst_waits_for_the_children_of_what_is_being_loaded_but_not_for_ever(number: int) -> None:
+def test_a_burst_waits_for_the_children_of_what_is_being_loaded_but_not_for_ever() -> None:
     loading = [True]
     departure, [lane] = Departure(1, 10_000, coming=lambda: bool(loading)), lanes()
-    join(lane, *range(number))
+    join(lane, *range(6 * COMPANY))
     assert not departure.due(0, [lane])
-    assert departure.due(59, [lane]) == (number < COMPANY), "a few rows wait for nobody"
-    if number == COMPANY:
-        assert departure.due(60, [lane])
-        loading.clear()
-        departure.begin(60, [lane])
-        assert not departure.due(69, [lane])
-        assert departure.due(70, [lane])
+    assert not departure.due(59, [lane])
+    assert departure.due(60, [lane])
+    loading.clear()
+    departure.begin(60, [lane])
+    assert not departure.due(69, [lane])
+    assert departure.due(70, [lane])
+
+
+def test_a_few_rows_wait_for_nobodys_children() -> None:
+    departure, [lane] = Departure(1, 10_000, coming=lambda: True), lanes()
+    join(lane, 1)
+    assert not departure.due(0, [lane])
+    assert departure.due(1, [lane])
 
 
 def test_a_flight_is_waited_for_though_all_rows_have_come() -> None:

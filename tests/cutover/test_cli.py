@@ -107,6 +107,14 @@ def test_an_unreachable_kafka_is_one_line(
     assert carryover.json(*arguments)[1]["exit"] == outcome.FAILED
 
 
+def test_an_operator_does_not_see_what_aiokafka_says_of_each_attempt(tmp_path: Path) -> None:
+    """In a process of its own: pytest takes what libraries log."""
+    environment = os.environ | {"CARRYOVER_KAFKA__BOOTSTRAP": "127.0.0.1:1"}
+    command = [sys.executable, "-m", "cutover.cli", "topics", "check"]
+    ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.stderr == "Kafka does not answer at 127.0.0.1:1: start it, or correct kafka.bootstrap.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
