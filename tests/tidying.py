@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from aiokafka.admin import AIOKafkaAdminClient
+from topics.broker import open_broker
 
 
-async def delete_topics(bootstrap: str, prefix: str = "") -> int:
-    """Deletes the topics whose names begin with ``prefix``, but for Kafka's own; returns how many. The broker lets go of their files a little later."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        names = [name for name in await admin.list_topics() if name.startswith(prefix) and not name.startswith("__")]
+async def delete_topics(bootstrap: str, prefix: str = "") -> None:
+    """Deletes the topics whose names begin with ``prefix``, but for Kafka's own. The broker lets go of their files a little later."""
+    async with open_broker(bootstrap) as broker:
+        there = await broker.admin.list_topics()
+        names = [name for name in there if name.startswith(prefix) and not name.startswith("__")]
         if names:
-            await admin.delete_topics(names)
-        return len(names)
-    finally:
-        await admin.close()
+            await broker.admin.delete_topics(names)
