@@ -70,8 +70,9 @@ class Departure:
         While rows come the wait starts over: for ten times the idle time at most, and as long as it takes when they come fast. When a call's worth is there
         already (somebody has changed many at once), for ten times with each call's worth, sixty at most: the more there are, the more calls it saves, and the
         less is anybody waiting for one of them. It then takes ten idle times without another, and parents that are being loaded are waited for. Nobody watches
-        for rows that were changed long ago (a snapshot's): a few wait six times as long, a crowd for twenty idle times without another, and for 400 at most,
-        240 where others wait for them to land. None of them waits for longer than an idle time without another when all rows of the object have come.
+        for rows that were changed long ago (a snapshot's): a few that others wait for wait for six idle times without another and sixty at most, and any
+        others for twenty without another: a few for 200 at most, a crowd for 400, 240 where others wait for it. None of them waits for longer than an idle
+        time without another when all rows of the object have come.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -95,7 +96,8 @@ class Departure:
         if crowd:
             silence, patience = _CROWD_PATIENCE, _MOST_AWAITED_PATIENCE if self._awaited else _MOST_CROWD_PATIENCE
         elif old:
-            silence, patience = _OLD_PATIENCE, _PATIENCE * _OLD_PATIENCE
+            silence = _OLD_PATIENCE if self._awaited else _CROWD_PATIENCE
+            patience = _PATIENCE * silence
         else:
             silence = _BURST_SILENCE if many else 1
             patience = min(_PATIENCE * max(1, queued // COMPANY), _MOST_BURST_PATIENCE)

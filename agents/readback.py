@@ -40,9 +40,10 @@ def ripe(
         silence: seconds since a landing of any object has come.
         idle: so many of them, and a few are read.
         now: the time, in seconds.
-        full: whether none can come before some are read: then those of the objects that have waited for longer.
+        full: whether none can come before some are read: then whole calls' worths, and where there are none those of the objects that have waited for longer.
     """
-    horizon = max(now, _middle(waiting)) if full else now
+    stuck = full and all(len(landings) < MOST_IDS for landings in waiting.values())
+    horizon = max(now, _middle(waiting)) if stuck else now
     for landings in waiting.values():
         quiet = silence >= (idle if len(landings) < FEW else LONG_SILENCE * idle)
         whole = len(landings) - len(landings) % MOST_IDS

@@ -113,6 +113,14 @@ def test_rows_that_were_changed_long_ago_wait_six_times_as_long() -> None:
     assert departure.due(8, [lane]), "for it nobody is to wait longer"
 
 
+def test_a_few_old_rows_that_nobody_waits_for_wait_as_long_as_a_crowd() -> None:
+    departure, [lane] = Departure(1, 10_000, awaited=False), lanes()
+    join(lane, 0, of=1)
+    assert not departure.due(0, [lane])
+    assert not departure.due(19.9, [lane])
+    assert departure.due(20, [lane])
+
+
 def test_a_crowd_of_old_rows_waits_twenty_idle_times_for_another() -> None:
     departure, [lane] = Departure(1, 10_000), lanes()
     join(lane, *range(COMPANY), of=1)

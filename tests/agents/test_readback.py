@@ -53,3 +53,8 @@ def test_into_a_full_window_none_can_come_and_the_objects_that_have_waited_longe
         == waiting["appointment"]
     )
     assert list(ripe({"note": []}, idle=IDLE, silence=0.0, now=1.0, full=True)) == []
+
+
+def test_a_full_window_is_emptied_by_whole_calls_first() -> None:
+    waiting = {"patient": [Waits(10.0) for _ in range(FEW)], "note": [Waits(50.0) for _ in range(MOST_IDS + 1)]}
+    assert list(ripe(waiting, idle=IDLE, silence=0.0, now=1.0, full=True)) == waiting["note"][:MOST_IDS]

@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -76,8 +77,25 @@ async def test_a_snapshot_begins_once_and_another_map_is_refused(
         await running.run(settings, "cd34", config=None, as_json=True)
 
 
+def _status(in_flight: dict[str, int], rate: float = 250.0) -> Status:
+    objects = {
+        name: {"source": 300, "in_flight": moving, "held": 0, "rejected": 0} for name, moving in in_flight.items()
+    }
+    return cast("Status", {"objects": objects, "progress": {name: {"settled_rate": rate} for name in objects}})
+
+
 def test_progress_is_a_line_where_there_is_no_terminal() -> None:
-    counts = {"source": 1200, "in_flight": 200, "held": 3, "rejected": 0}
-    status = {"objects": {"patient": counts}, "progress": {"patient": {"settled_rate": 250.0}}}
-    assert running.line(status) == "patient 1,000 of 1,200 settled, 3 held (250/s)"  # type: ignore[arg-type]
-    assert running.line({"objects": {}, "progress": {}}) == "nothing read yet"  # type: ignore[typeddict-item]
+    status = _status({"patient": 200})
+    status["objects"]["patient"] |= {"held": 3, "rejected": 1}
+    assert running.line(status) == "100 of 300 settled, 3 held, 1 rejected (250/s); on its way: 200 patient"
+    assert running.line(_status({})) == "nothing read yet"
+
+
+def test_the_line_names_what_most_is_on_its_way_of_and_counts_the_rest() -> None:
+    status = _status({"note": 0, "visit": 1, "payment": 2, "patient": 9, "invoice": 4, "document": 1}, rate=2.0)
+    said = "1,783 of 1,800 settled (12/s); on its way: 9 patient, 4 invoice, 2 payment, 2 others"
+    assert running.line(status) == said
+
+
+def test_records_that_are_looked_at_again_are_no_negative_progress() -> None:
+    assert running.line(_status({"patient": 0}, rate=-3.0)) == "300 of 300 settled (0/s)"
