@@ -41,6 +41,7 @@ class Departure:
         awaited: whether other rows wait for these to land.
         complete: whether no further rows of the object are on their way, as far as one knows (`agents.upstream`); asked only while rows wait.
         coming: whether further ones will follow from what is being loaded now.
+        burst: whether many records of the object are being changed at this moment.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Departure:
         awaited: bool = True,
         complete: Callable[[], bool] = lambda: False,
         coming: Callable[[], bool] = lambda: False,
+        burst: Callable[[], bool] = lambda: False,
     ) -> None:
         self._idle_seconds = idle_seconds
         self._full = full
         self._awaited = awaited
         self._complete = complete
         self._coming = coming
+        self._burst = burst
         self._waiting = False
         self._begun = 0.0
         self._since = 0.0
@@ -67,12 +70,12 @@ class Departure:
     def due(self, now: float, lanes: Collection[Lane]) -> bool:
         """Whether a batch should leave: a full one, or what there is when nothing flies and nothing has joined it within the idle time.
 
-        While rows come the wait starts over: for ten times the idle time at most, and as long as it takes when they come fast. When a call's worth is there
-        already (somebody has changed many at once), for ten times with each call's worth, sixty at most: the more there are, the more calls it saves, and the
-        less is anybody waiting for one of them. It then takes ten idle times without another, and parents that are being loaded are waited for. Nobody watches
-        for rows that were changed long ago (a snapshot's): a few that others wait for wait for six idle times without another and sixty at most, and any
-        others for twenty without another: a few for 200 at most, a crowd for 400, 240 where others wait for it. None of them waits for longer than an idle
-        time without another when all rows of the object have come.
+        While rows come the wait starts over: for ten times the idle time at most, and as long as it takes when they come fast. So it does for the first few
+        of many records that are being changed at once. When a call's worth is there already, the wait is ten times with each call's worth, sixty at most: the
+        more there are, the more calls it saves, and the less is anybody waiting for one of them. It then takes ten idle times without another, and parents
+        that are being loaded are waited for. Nobody watches for rows that were changed long ago (a snapshot's): a few that others wait for wait for six idle
+        times without another and sixty at most, and any others for twenty without another: a few for 200 at most, a crowd for 400, 240 where others wait for
+        it. None of them waits for longer than an idle time without another when all rows of the object have come.
 
         Arguments:
             now: monotonic seconds; asked at least as often as rows should leave.
@@ -88,10 +91,14 @@ class Departure:
             self._queued, self._joined_at = queued, now
         if queued >= self._full:
             return True
-        if any(lane.flying for lane in lanes) or now - self._since < self._idle_seconds:
+        if any(lane.flying for lane in lanes):
+            return False
+        many = queued >= COMPANY
+        # Asked from the first moment on, or it wouldn't be known when it matters: it takes a look at the broker.
+        follow = self._coming() if many else self._burst()
+        if now - self._since < self._idle_seconds:
             return False
         old = is_old(max(lane.youngest for lane in lanes))
-        many = queued >= COMPANY
         crowd = old and many
         if crowd:
             silence, patience = _CROWD_PATIENCE, _MOST_AWAITED_PATIENCE if self._awaited else _MOST_CROWD_PATIENCE
@@ -105,7 +112,7 @@ class Departure:
             return now - self._joined_at >= self._idle_seconds and self._complete()
         joined = queued - self._looked_at
         waited = now - self._begun >= patience * self._idle_seconds
-        if joined <= 0 and many and not old and not waited and self._coming():
+        if joined <= 0 and not old and not waited and follow:
             return False
         if joined <= 0 or ((crowd or joined < COMPANY) and waited):
             return True

@@ -46,6 +46,8 @@ _DELIVER_AHEAD: Final = 1000
 _NEVER: Final = 1 << 30  # rows
 _QUIET: Final = 20
 """Idle times without a change: then the source is read, as far as one can tell. No fewer than a crowd waits (`agents.departure`)."""
+_BURST: Final = 4
+"""Idle times: what is published in them comes at once, as far as those who watch can tell."""
 
 
 def deliver(
@@ -70,7 +72,14 @@ def deliver(
         again_seconds=setup.owners_again_seconds,
     )
     idle = setup.idle_seconds
-    upstream = Upstream(setup.bootstrap, names, document, quiet_seconds=_QUIET * idle, look_seconds=idle / 2)
+    upstream = Upstream(
+        setup.bootstrap,
+        names,
+        document,
+        quiet_seconds=_QUIET * idle,
+        burst_seconds=_BURST * idle,
+        look_seconds=idle / 2,
+    )
     loads: dict[str, Load | Withheld] = {}
     off = withheld(document, describes)
     for sobject in _written(setup):
@@ -131,6 +140,7 @@ def deliver(
                 awaited=not parents.isdisjoint(objects),
                 complete=partial(upstream.complete, sobject),
                 coming=partial(upstream.coming, sobject),
+                burst=partial(upstream.burst, sobject),
             ),
             gate=gate.open,
             finishing=gate.finishing,

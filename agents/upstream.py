@@ -4,15 +4,18 @@ What a loader can't know by itself, the broker does: which changes of the source
 All rows of an object have come when its changes are mapped and no new ones have come for a while, when the same is true of its parents, when those have landed,
 and when the resolver has read what it had been sent by then. It is only a reason to leave earlier, nothing depends on it: a row that comes after all makes
 another batch. Not known: rows that somebody's decision will release, and parents that the source is still being asked for.
+
+It also tells whether somebody is changing many records at once: the first few of them do well to wait for the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiokafka import TopicPartition
@@ -25,6 +28,8 @@ from topics.whole import followed
 
 _FORGET_AFTER: Final = 4
 """Looks; what was seen longer ago is seen no more."""
+_PAGE: Final = 100
+"""Entries of a full page of Visual Practice, see `connectors.visual_practice.client`."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,14 @@ class Look:
         moving: topics that hold what their group has not committed, or changes that have just come.
         resolver: committed offsets of ``refs``.
         ends: its log ends, read after all others.
+        fresh: by topic, how many changes were published in the last moments.
     """
 
     at: float
     moving: AbstractSet[str]
     resolver: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
+    fresh: Mapping[str, int] = field(default_factory=dict)
 
 
 class Arrivals:
@@ -106,6 +113,7 @@ class Arrivals:
         self._marks: dict[str, Mapping[TopicPartition, int]] = {}
         self._complete: set[str] = set()
         self._coming: set[str] = set()
+        self._burst: set[str] = set()
 
     def complete(self, sobject: str, now: float) -> bool:
         """Whether all rows of the object had come at the last look, if that was not long ago."""
@@ -114,6 +122,10 @@ class Arrivals:
     def coming(self, sobject: str, now: float) -> bool:
         """Whether, at the last look, parents were being loaded whose children may follow at once, or the resolver had something to read."""
         return sobject in self._coming and now - self._at <= self._forget_seconds
+
+    def burst(self, sobject: str, now: float) -> bool:
+        """Whether, at the last look, as many changes of the object had just been published as fill a page of the source: more pages follow."""
+        return sobject in self._burst and now - self._at <= self._forget_seconds
 
     def note(self, look: Look) -> None:
         """Learns from a look."""
@@ -125,6 +137,11 @@ class Arrivals:
             sobject
             for sobject, route in self._routes.items()
             if route.parents and not look.moving.isdisjoint([self._refs, *(self._sf[name] for name in route.parents)])
+        }
+        self._burst = {
+            sobject
+            for sobject, route in self._routes.items()
+            if sum(look.fresh.get(topic, 0) for topic in route.sources) >= _PAGE
         }
         for sobject, route in self._routes.items():
             if not self._sent(route, look):
@@ -150,14 +167,23 @@ class Upstream:
         catalogue: the cutover's topics.
         document: the map.
         quiet_seconds: so long ago must the newest change of an object have been published, by the broker's record of it.
+        burst_seconds: what was published in the last so many seconds counts as one burst.
         look_seconds: between two looks.
     """
 
     def __init__(
-        self, bootstrap: str, catalogue: Catalogue, document: MapDocument, *, quiet_seconds: float, look_seconds: float
+        self,
+        bootstrap: str,
+        catalogue: Catalogue,
+        document: MapDocument,
+        *,
+        quiet_seconds: float,
+        burst_seconds: float,
+        look_seconds: float,
     ) -> None:
         self._bootstrap = bootstrap
         self._quiet_ms = int(quiet_seconds * 1000)
+        self._burst_ms = int(burst_seconds * 1000)
         self._look_seconds = look_seconds
         found = routes(document, catalogue)
         self._sources = sorted({topic for route in found.values() for topic in route.sources})
@@ -183,6 +209,11 @@ class Upstream:
         self._asked.set()
         return self._arrivals.coming(sobject, time.monotonic())
 
+    def burst(self, sobject: str) -> bool:
+        """Whether many records of the object were being changed a moment ago; False while that isn't known."""
+        self._asked.set()
+        return self._arrivals.burst(sobject, time.monotonic())
+
     async def follow(self) -> None:
         """Looks whenever it has been asked since the last look; runs until cancelled."""
         await followed(self._follow, "what is on its way can't be seen")
@@ -203,15 +234,20 @@ class Upstream:
 
     async def _look(self, broker: Broker, counts: Mapping[str, int]) -> Look:
         """Log ends are read after what is committed: nothing that was on its way meanwhile is missed."""
-        at = time.monotonic()
-        since = int(time.time() * 1000) - self._quiet_ms
-        recent = await broker.consumer.offsets_for_times(dict.fromkeys(_partitions(self._sources, counts), since))
+        at, now = time.monotonic(), int(time.time() * 1000)
+        sources = _partitions(self._sources, counts)
+        recent = await broker.consumer.offsets_for_times(dict.fromkeys(sources, now - self._quiet_ms))
+        burst = await broker.consumer.offsets_for_times(dict.fromkeys(sources, now - self._burst_ms))
         moving = {tp.topic for tp, found in recent.items() if found is not None}
         committed = {stage: await broker.committed(group) for stage, group in self._groups.items()}
         everything = [(stage, tp) for stage, topics in self._stages.items() for tp in _partitions(topics, counts)]
         ends = await broker.consumer.end_offsets([tp for _, tp in everything])
         moving |= {tp.topic for stage, tp in everything if ends[tp] > committed[stage].get(tp, 0)}
-        return Look(at, moving, committed["resolve"], {tp: end for tp, end in ends.items() if tp.topic == self._refs})
+        fresh = Counter[str]()
+        for tp, found in burst.items():
+            fresh[tp.topic] += ends[tp] - found.offset if found is not None else 0
+        refs = {tp: end for tp, end in ends.items() if tp.topic == self._refs}
+        return Look(at, moving, committed["resolve"], refs, fresh)
 
 
 def _partitions(topics: Iterable[str], counts: Mapping[str, int]) -> list[TopicPartition]:

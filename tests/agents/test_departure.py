@@ -78,6 +78,19 @@ def test_a_batch_that_few_rows_join_waits_ten_idle_times_and_no_longer() -> None
     assert departure.due(10, [lane])
 
 
+def test_the_first_few_of_many_that_are_being_changed_wait_for_the_others_but_not_for_ever() -> None:
+    burst = [True]
+    departure, [lane] = Departure(1, 10_000, burst=lambda: bool(burst)), lanes()
+    join(lane, *range(99))
+    assert not departure.due(0, [lane])
+    assert not departure.due(9.9, [lane])
+    assert departure.due(10, [lane])
+    departure.begin(10, [lane])
+    assert not departure.due(13, [lane])
+    burst.clear()
+    assert departure.due(13.1, [lane]), "it is over"
+
+
 @pytest.mark.parametrize(("calls", "most"), [(1, 10), (2, 20), (6, 60), (9, 60)])
 def test_a_burst_waits_the_longer_while_rows_join_it_the_larger_it_is(calls: int, most: int) -> None:
     departure, [lane] = Departure(1, 10_000), lanes()

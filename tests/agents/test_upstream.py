@@ -71,6 +71,21 @@ def test_children_are_coming_while_their_parents_land_or_the_resolver_reads(brok
     assert not broker.arrivals.coming("Contact", broker.now + 5)
 
 
+def test_as_many_changes_as_fill_a_page_are_a_burst_of_what_is_made_of_them(broker: Broker) -> None:
+    def bursts(after: float = 1, **fresh: int) -> set[str]:
+        broker.now += after
+        found = {f"vp.{name}": count for name, count in fresh.items()}
+        broker.arrivals.note(Look(broker.now, set(), {}, {}, found))
+        return {name for name in ROUTES if broker.arrivals.burst(name, broker.now)}
+
+    assert bursts() == set()
+    assert bursts(patient=99, practice=100) == {"Account"}
+    assert bursts(patient=100) == {"Contact"}
+    assert bursts(patient=99) == set()
+    assert bursts(patient=500) == {"Contact"}
+    assert not broker.arrivals.burst("Contact", broker.now + 5)
+
+
 def test_the_resolver_need_not_read_more_than_it_had_been_sent_when_the_last_row_was_mapped(broker: Broker) -> None:
     assert broker.looks("vp.patient", resolver=5, ends=90) == set()
     assert broker.looks("vp.patient", resolver=89, ends=200) == set()
@@ -107,7 +122,7 @@ async def catalogue(kafka: LocalKafka, topic_prefix: str) -> Catalogue:
 
 @pytest.fixture
 async def upstream(kafka: LocalKafka, catalogue: Catalogue) -> AsyncIterator[Upstream]:
-    made = Upstream(kafka.bootstrap, catalogue, default_map(), quiet_seconds=1, look_seconds=0.1)
+    made = Upstream(kafka.bootstrap, catalogue, default_map(), quiet_seconds=1, burst_seconds=0.5, look_seconds=0.1)
     following = asyncio.create_task(made.follow())
     yield made
     following.cancel()
@@ -146,3 +161,21 @@ async def test_a_row_is_followed_from_its_change_to_its_loader(
     await becomes(accounts=True, contacts=False)
     await committed("deliver", catalogue.sf("Account"))
     await becomes(accounts=True, contacts=True)
+
+
+@pytest.mark.kafka
+async def test_a_page_of_changes_is_a_burst_until_it_is_a_moment_old(
+    kafka: LocalKafka, catalogue: Catalogue, upstream: Upstream
+) -> None:
+    async def becomes(burst: tuple[bool, bool]) -> None:
+        async def said() -> bool:
+            return (upstream.burst("Account"), upstream.burst("Contact")) == burst
+
+        await eventually(said, within=20, every=0.05)
+
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        for _ in range(100):
+            await producer.send(catalogue.vp("patient"), b"new", partition=0)
+        await producer.flush()
+        await becomes((False, True))
+        await becomes((False, False))
