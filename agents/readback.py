@@ -14,6 +14,9 @@ from connectors.salesforce.collections import MOST_IDS
 FEW: Final = 200
 """Of one Salesforce object; so many are worth waiting for more."""
 
+SHORT_SILENCE: Final = 3
+"""Idle times without a landing until a few are read: a change that was read within its second has landed again by then, once that second was over."""
+
 LONG_SILENCE: Final = 15
 """Idle times without a landing until many are read."""
 
@@ -38,14 +41,14 @@ def ripe(
     Arguments:
         waiting: by Salesforce object; an object's are read by calls of their own.
         silence: seconds since a landing of any object has come.
-        idle: so many of them, and a few are read.
+        idle: seconds of an idle time.
         now: the time, in seconds.
         full: whether none can come before some are read: then whole calls' worths, and where there are none those of the objects that have waited for longer.
     """
     stuck = full and all(len(landings) < MOST_IDS for landings in waiting.values())
     horizon = max(now, _middle(waiting)) if stuck else now
     for landings in waiting.values():
-        quiet = silence >= (idle if len(landings) < FEW else LONG_SILENCE * idle)
+        quiet = silence >= (SHORT_SILENCE if len(landings) < FEW else LONG_SILENCE) * idle
         whole = len(landings) - len(landings) % MOST_IDS
         yield from landings if quiet or (landings and landings[0].due <= horizon) else landings[:whole]
 

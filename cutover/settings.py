@@ -183,7 +183,7 @@ class VerifySettings(_Section):
 
     idle_seconds: Seconds = Field(
         default=1.0,
-        description="Without another landing a few rows are read back after so long, many after 15 times as long; none waits for more than 120 times.",
+        description="Without another landing a few rows are read back after 3 times as long, many after 15 times; none waits for more than 120 times.",
     )
     window_records: Count = Field(
         default=8000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.readback import FEW, LONG_SILENCE, PATIENCE, ripe
+from agents.readback import FEW, LONG_SILENCE, PATIENCE, SHORT_SILENCE, ripe
 from connectors.salesforce.collections import MOST_IDS
 
 IDLE = 0.5
@@ -25,8 +25,9 @@ def test_what_fills_calls_is_read_at_once_and_the_rest_waits_for_company() -> No
 
 
 def test_a_few_are_read_after_a_short_silence_many_after_a_long_one() -> None:
-    assert count(FEW - 1, silence=IDLE) == FEW - 1
-    assert count(FEW, silence=IDLE) == 0
+    assert count(FEW - 1, silence=IDLE) == 0, "what was read within its second lands again"
+    assert count(FEW - 1, silence=SHORT_SILENCE * IDLE) == FEW - 1
+    assert count(FEW, silence=SHORT_SILENCE * IDLE) == 0
     assert count(FEW, silence=LONG_SILENCE * IDLE) == FEW
 
 
@@ -36,7 +37,10 @@ def test_nothing_waits_longer_than_it_may_however_many_come() -> None:
 
 def test_each_object_waits_for_itself() -> None:
     patients, visits = [Waits() for _ in range(FEW)], [Waits()]
-    assert list(ripe({"patient": patients, "appointment": visits}, idle=IDLE, silence=IDLE, now=1.0)) == visits
+    assert (
+        list(ripe({"patient": patients, "appointment": visits}, idle=IDLE, silence=SHORT_SILENCE * IDLE, now=1.0))
+        == visits
+    )
     assert list(ripe({"patient": []}, idle=IDLE, silence=0.0, now=PATIENCE * IDLE)) == []
 
 
