@@ -93,12 +93,11 @@ class Departure:
             return True
         if any(lane.flying for lane in lanes):
             return False
-        many = queued >= COMPANY
+        many, old = queued >= COMPANY, is_old(max(lane.youngest for lane in lanes))
         # Asked from the first moment on, or it wouldn't be known when it matters: it takes a look at the broker.
-        follow = self._coming() if many else self._burst()
+        first = not many and not old and self._burst()
         if now - self._since < self._idle_seconds:
             return False
-        old = is_old(max(lane.youngest for lane in lanes))
         crowd = old and many
         if crowd:
             silence, patience = _CROWD_PATIENCE, _MOST_AWAITED_PATIENCE if self._awaited else _MOST_CROWD_PATIENCE
@@ -112,7 +111,7 @@ class Departure:
             return now - self._joined_at >= self._idle_seconds and self._complete()
         joined = queued - self._looked_at
         waited = now - self._begun >= patience * self._idle_seconds
-        if joined <= 0 and not old and not waited and follow:
+        if joined <= 0 and not waited and (first or (many and not old and self._coming())):
             return False
         if joined <= 0 or ((crowd or joined < COMPANY) and waited):
             return True
