@@ -109,7 +109,7 @@ def test_an_unreachable_kafka_is_one_line(
 
 def test_an_operator_does_not_see_what_aiokafka_says_of_each_attempt(tmp_path: Path) -> None:
     """In a process of its own: pytest takes what libraries log."""
-    environment = os.environ | {"CARRYOVER_KAFKA__BOOTSTRAP": "127.0.0.1:1"}
+    environment = _unset() | {"CARRYOVER_KAFKA__BOOTSTRAP": "127.0.0.1:1"}
     command = [sys.executable, "-m", "cutover.cli", "topics", "check"]
     ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.stderr == "Kafka does not answer at 127.0.0.1:1: start it, or correct kafka.bootstrap.\n"
@@ -159,9 +159,14 @@ def test_topics_are_applied_then_checked_and_differences_have_their_own_code(
     assert carryover("topics", "check")[0] == outcome.FINE
 
 
+def _unset() -> dict[str, str]:
+    """The environment without settings, whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CARRYOVER_")}
+
+
 def _environment(kafka: LocalKafka, prefix: str) -> dict[str, str]:
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("CARRYOVER_")},
+        **_unset(),
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "CARRYOVER_KAFKA__BOOTSTRAP": kafka.bootstrap,
         "CARRYOVER_KAFKA__PREFIX": prefix,
