@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import TopicPartition
@@ -82,7 +82,7 @@ class Look:
     moving: AbstractSet[str]
     resolver: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
-    fresh: Mapping[str, int] = field(default_factory=dict)
+    fresh: Mapping[str, int]
 
 
 class Arrivals:

@@ -31,7 +31,7 @@ class Broker:
     def looks(self, *moving: str, resolver: int = 0, ends: int = 0, after: float = 1) -> set[str]:
         """The objects whose rows have all come, after one more look."""
         self.now += after
-        self.arrivals.note(Look(self.now, {*moving}, {REFS: resolver}, {REFS: ends}))
+        self.arrivals.note(Look(self.now, {*moving}, {REFS: resolver}, {REFS: ends}, {}))
         return {name for name in ROUTES if self.arrivals.complete(name, self.now)}
 
 
@@ -72,8 +72,8 @@ def test_children_are_coming_while_their_parents_land_or_the_resolver_reads(brok
 
 
 def test_as_many_changes_as_fill_a_page_are_a_burst_of_what_is_made_of_them(broker: Broker) -> None:
-    def bursts(after: float = 1, **fresh: int) -> set[str]:
-        broker.now += after
+    def bursts(**fresh: int) -> set[str]:
+        broker.now += 1
         found = {f"vp.{name}": count for name, count in fresh.items()}
         broker.arrivals.note(Look(broker.now, set(), {}, {}, found))
         return {name for name in ROUTES if broker.arrivals.burst(name, broker.now)}
